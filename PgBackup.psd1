@@ -1,0 +1,33 @@
+@{
+    RootModule             = 'bin/PgBackup.PowerShell.dll'
+    ModuleVersion          = '0.1.0'
+    GUID                   = '8b0d6a63-5b36-4c1f-9a44-1d7b3e0f52c9'
+    Author                 = 'The PgBackup authors'
+    CompanyName            = 'The PgBackup authors'
+    Copyright              = '(c) The PgBackup authors. MIT licence.'
+    Description            = 'Keeps a PostgreSQL cluster recoverable: full base backups, continuous WAL archiving and point-in-time restore, in the repository format of WAL-G.'
+    PowerShellVersion      = '7.6'
+    CompatiblePSEditions   = @('Core')
+    FormatsToProcess       = @('PgBackup.Format.ps1xml')
+    TypesToProcess         = @()
+    FunctionsToExport      = @()
+    CmdletsToExport        = @(
+        'Backup-PgCluster'
+        'Enable-PgWalArchiving'
+        'Get-PgBackup'
+        'Get-PgRecoveryWindow'
+        'Get-PgRestorePlan'
+        'Get-PgWalArchiveStatus'
+        'Push-PgWal'
+        'Restore-PgPointInTime'
+        'Restore-PgWal'
+    )
+    VariablesToExport      = @()
+    AliasesToExport        = @()
+    PrivateData            = @{
+        PSData = @{
+            Tags         = @('PostgreSQL', 'Postgres', 'Backup', 'Restore', 'PITR', 'WAL', 'WAL-G', 'DisasterRecovery', 'Database', 'PSEdition_Core', 'Linux')
+            ReleaseNotes = 'See CHANGELOG.md.'
+        }
+    }
+}

@@ -1,0 +1,46 @@
+namespace PgBackup.Errors;
+
+/// <summary>The catalogue of errors, a file for each topic; every failure that users see is made here.</summary>
+public static partial class PgErrors
+{
+    internal static PgBackupException RepositoryNotFound(string location) => new(
+        "RepositoryNotFound", ErrorKind.ObjectNotFound, ExitCodes.RepositoryMissing,
+        $"The repository '{location}' does not exist.",
+        "Check the path given as -Repository or in WALG_FILE_PREFIX; a backup or a WAL push creates a new repository when its parent folder exists.",
+        location);
+
+    internal static PgBackupException RepositoryNotGiven() => new(
+        "RepositoryNotGiven", ErrorKind.InvalidArgument, ExitCodes.BadConfiguration,
+        "No repository was named.",
+        "Give -Repository with a path, or set WALG_FILE_PREFIX.");
+
+    internal static PgBackupException RepositoryKindNotSupported(string location) => new(
+        "RepositoryKindNotSupported", ErrorKind.InvalidArgument, ExitCodes.BadConfiguration,
+        $"The repository '{location}' is of a kind that this version cannot use.",
+        "Give an absolute or relative path of a folder.", location);
+
+    internal static PgBackupException ObjectNotFound(string location, string key) => new(
+        "ObjectNotFound", ErrorKind.ObjectNotFound, ExitCodes.NothingFound,
+        $"The object '{key}' is not in the repository '{location}'.",
+        "List what is there with Get-PgBackup; if it was deleted from outside, take a new full backup.", key);
+
+    internal static PgBackupException ObjectExists(string location, string key) => new(
+        "ObjectExists", ErrorKind.ResourceExists, ExitCodes.Failed,
+        $"The object '{key}' is in the repository '{location}' already.",
+        "Nothing was changed. Find out who else writes to this repository.", key);
+
+    internal static PgBackupException ObjectKeyInvalid(string key) => new(
+        "ObjectKeyInvalid", ErrorKind.InvalidArgument, ExitCodes.BadConfiguration,
+        $"'{key}' cannot be the name of an object in a repository.",
+        "Names are relative, separated by '/', and hold neither '..' nor control characters.", key);
+
+    internal static PgBackupException StorageReadFailed(string location, string key, Exception inner) => new(
+        "StorageReadFailed", ErrorKind.ReadError, ExitCodes.Failed,
+        $"Reading '{key}' from the repository '{location}' failed: {inner.Message}",
+        "Check that the repository's disk is mounted and that this account may read it, then run the command again.", key, inner);
+
+    internal static PgBackupException StorageWriteFailed(string location, string key, Exception inner) => new(
+        "StorageWriteFailed", ErrorKind.WriteError, ExitCodes.Failed,
+        $"Writing '{key}' to the repository '{location}' failed: {inner.Message}",
+        "Check free space and rights of the repository, then run the command again; nothing half-written is left under the object's name.", key, inner);
+}

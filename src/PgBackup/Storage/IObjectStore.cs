@@ -1,0 +1,72 @@
+namespace PgBackup.Storage;
+
+/// <summary>An object as a listing tells it.</summary>
+/// <param name="Key">The name relative to the repository's root, parts separated by <c>/</c>.</param>
+/// <param name="Size">The stored bytes.</param>
+/// <param name="LastModified">When the store says it was written (UTC).</param>
+public readonly record struct StoredObject(string Key, long Size, DateTimeOffset LastModified);
+
+/// <summary>Whether a put may replace what is there.</summary>
+public enum PutCondition
+{
+    /// <summary>Replace it.</summary>
+    None,
+
+    /// <summary>Fail with <c>ObjectExists</c> when there is an object under the key; of two at once exactly one succeeds.</summary>
+    IfAbsent,
+}
+
+/// <summary>
+/// Where a repository lives: flat keys to bytes. An object appears whole and durable, or not at all; keys are relative, parts separated
+/// by <c>/</c>. Failures are <see cref="Errors.PgBackupException"/>: <c>ObjectNotFound</c>, <c>ObjectExists</c>, <c>RepositoryNotFound</c>,
+/// <c>StorageReadFailed</c>, <c>StorageWriteFailed</c>. Implementations are safe for concurrent use.
+/// </summary>
+public interface IObjectStore
+{
+    /// <summary>The repository as its user names it; never holds a secret.</summary>
+    string Location { get; }
+
+    /// <summary>
+    /// The objects whose key starts with <paramref name="folder"/> (empty, or ending in <c>/</c>), in no promised order. Objects in flight are not listed.
+    /// Not recursive: only the objects directly in the folder. A folder without objects lists nothing.
+    /// </summary>
+    IAsyncEnumerable<StoredObject> ListAsync(string folder, bool recursive, CancellationToken cancellationToken = default);
+
+    /// <summary>The names of the folders directly in <paramref name="folder"/> (empty, or ending in <c>/</c>), without a trailing slash.</summary>
+    IAsyncEnumerable<string> ListFoldersAsync(string folder, CancellationToken cancellationToken = default);
+
+    /// <summary>What is under the key; null when there is nothing.</summary>
+    Task<StoredObject?> StatAsync(string key, CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// Opens an object for forward reading, from <paramref name="offset"/> on and for <paramref name="length"/> bytes (null: to the end).
+    /// Throws <c>ObjectNotFound</c>.
+    /// </summary>
+    Task<Stream> OpenReadAsync(string key, long offset = 0, long? length = null, CancellationToken cancellationToken = default);
+
+    /// <summary>Begins an object; nothing is visible under the key before <see cref="ObjectWriter.CommitAsync"/>.</summary>
+    Task<ObjectWriter> CreateAsync(string key, PutCondition condition = PutCondition.None, CancellationToken cancellationToken = default);
+
+    /// <summary>Copies an object under another key within the store, replacing what is there.</summary>
+    Task CopyAsync(string sourceKey, string targetKey, CancellationToken cancellationToken = default);
+
+    /// <summary>Deletes the objects; a key without an object is no error. Folders that become empty vanish.</summary>
+    Task DeleteAsync(IReadOnlyCollection<string> keys, CancellationToken cancellationToken = default);
+}
+
+/// <summary>
+/// An object that is being written, by one writer at a time. Disposed without a commit it leaves nothing behind.
+/// </summary>
+public abstract class ObjectWriter : IAsyncDisposable
+{
+    /// <summary>Appends bytes; the buffer may be reused when the call has ended.</summary>
+    public abstract ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// Makes the object durable, confirms its size, and only then visible. Throws <c>ObjectExists</c> where the condition forbids it.
+    /// </summary>
+    public abstract Task CommitAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>Gives the object up, unless it was committed.</summary>
+    public abstract ValueTask DisposeAsync();
+}
