@@ -43,4 +43,9 @@ public static partial class PgErrors
         "StorageWriteFailed", ErrorKind.WriteError, ExitCodes.Failed,
         $"Writing '{key}' to the repository '{location}' failed: {inner.Message}",
         "Check free space and rights of the repository, then run the command again; nothing half-written is left under the object's name.", key, inner);
+
+    internal static PgBackupException ObjectTooLarge(string location, string key, long limit) => new(
+        "ObjectTooLarge", ErrorKind.InvalidData, ExitCodes.Failed,
+        $"The object '{key}' in the repository '{location}' is larger than {new ByteSize(limit)}, which no such document is.",
+        "Look at the object; if it was put there by mistake, remove it.", key);
 }

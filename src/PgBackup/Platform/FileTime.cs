@@ -1,0 +1,18 @@
+using System.Globalization;
+
+namespace PgBackup.Platform;
+
+/// <summary>A file's time to the nanosecond, which DateTime (100 ns) cannot hold; wal-g compares it to the digit.</summary>
+internal readonly record struct FileTime(long Seconds, int Nanoseconds) : IComparable<FileTime>
+{
+    public int CompareTo(FileTime other) => (Seconds, Nanoseconds).CompareTo((other.Seconds, other.Nanoseconds));
+
+    /// <summary>RFC 3339 with as many digits of the second as needed, as Go prints it.</summary>
+    public override string ToString()
+    {
+        string second = DateTimeOffset.FromUnixTimeSeconds(Seconds).UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss", CultureInfo.InvariantCulture);
+        return Nanoseconds == 0
+            ? second + "Z"
+            : second + "." + Nanoseconds.ToString("D9", CultureInfo.InvariantCulture).TrimEnd('0') + "Z";
+    }
+}

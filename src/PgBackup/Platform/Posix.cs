@@ -1,0 +1,228 @@
+using System.ComponentModel;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace PgBackup.Platform;
+
+/// <summary>What .NET does not offer of POSIX: folders synced, owners, links, nanoseconds.</summary>
+internal static partial class Posix
+{
+    private const int ReadOnlyDirectory = 0x10000; // O_RDONLY | O_DIRECTORY on Linux; macOS ignores the second for folders.
+    private const int AtFdCwd = -100;
+    private const int AtSymlinkNoFollow = 0x100;
+
+    /// <summary>The error of <c>link</c> when the target exists.</summary>
+    public const int FileExists = 17;
+
+    /// <summary>True when files made by this process would belong to root.</summary>
+    public static bool IsRoot { get; } = !OperatingSystem.IsWindows() && EffectiveUser() == 0;
+
+    /// <summary>
+    /// Makes the entries of a folder durable: after a create or a rename the file's own fsync is not enough (fsync(2), Notes).
+    /// Windows has no such call and needs none.
+    /// </summary>
+    public static void SyncDirectory(string path)
+    {
+        if (OperatingSystem.IsWindows())
+            return;
+        int handle = Open(path, OperatingSystem.IsLinux() ? ReadOnlyDirectory : 0, 0);
+        if (handle < 0)
+            throw LastError($"open the folder '{path}'");
+        try
+        {
+            if (FSync(handle) != 0)
+                throw LastError($"sync the folder '{path}'");
+        }
+        finally
+        {
+            _ = Close(handle);
+        }
+    }
+
+    /// <summary>A second name for a file; false when the name is taken.</summary>
+    public static bool TryLink(string existing, string name)
+    {
+        if (Link(existing, name) == 0)
+            return true;
+        if (Marshal.GetLastPInvokeError() == FileExists)
+            return false;
+        throw LastError($"link '{name}'");
+    }
+
+    /// <summary>The numeric owner and group of a path (links followed).</summary>
+    public static unsafe (uint User, uint Group) OwnerOf(string path)
+    {
+        StatX buffer;
+        if (StatXCall(AtFdCwd, path, 0, 0x7ff, &buffer) != 0)
+            throw LastError($"read the owner of '{path}'");
+        return (buffer.User, buffer.Group);
+    }
+
+    /// <summary>Gives a path (the link itself, where it is one) to an account.</summary>
+    public static void ChangeOwner(string path, uint user, uint group)
+    {
+        if (LChown(path, user, group) != 0)
+            throw LastError($"give '{path}' to user {user}");
+    }
+
+    /// <summary>Gives an open file to an account.</summary>
+    public static void ChangeOwner(SafeFileHandle handle, uint user, uint group)
+    {
+        if (FChown(handle, user, group) != 0)
+            throw LastError($"give an open file to user {user}");
+    }
+
+    /// <summary>Size, permission bits and modification time to the nanosecond, of an open file.</summary>
+    public static unsafe FileFacts FactsOf(SafeFileHandle handle)
+    {
+        StatX buffer;
+        bool added = false;
+        try
+        {
+            handle.DangerousAddRef(ref added);
+            if (StatXCall((int)handle.DangerousGetHandle(), "", 0x1000 /* AT_EMPTY_PATH */, 0x7ff, &buffer) != 0)
+                throw LastError("read the facts of an open file");
+        }
+        finally
+        {
+            if (added)
+                handle.DangerousRelease();
+        }
+        return buffer.ToFacts();
+    }
+
+    /// <summary>Size, permission bits and modification time of a path; null when there is nothing. Links are not followed.</summary>
+    public static unsafe FileFacts? FactsOf(string path)
+    {
+        StatX buffer;
+        if (StatXCall(AtFdCwd, path, AtSymlinkNoFollow, 0x7ff, &buffer) == 0)
+            return buffer.ToFacts();
+        return Marshal.GetLastPInvokeError() is 2 or 20 ? null : throw LastError($"read the facts of '{path}'");
+    }
+
+    /// <summary>Asks the kernel to begin writing a range of a file, so that the sync at its end has little left to do.</summary>
+    public static void BeginWriteBack(SafeFileHandle handle, long offset, long length)
+    {
+        if (OperatingSystem.IsLinux())
+            _ = SyncFileRange(handle, offset, length, 2 /* SYNC_FILE_RANGE_WRITE */);
+    }
+
+    /// <summary>The ids of an account by its name; null when there is no such account.</summary>
+    public static unsafe (uint User, uint Group, string Home)? AccountNamed(string name)
+    {
+        Passwd entry;
+        Passwd* found;
+        byte[] buffer = new byte[16 * 1024];
+        fixed (byte* memory = buffer)
+        {
+            if (GetPwNam(name, &entry, memory, (nuint)buffer.Length, &found) != 0 || found == null)
+                return null;
+            return (found->User, found->Group, Marshal.PtrToStringUTF8((nint)found->Home) ?? "/");
+        }
+    }
+
+    /// <summary>The name of an account by its id; null when there is no such account.</summary>
+    public static unsafe string? AccountName(uint user)
+    {
+        Passwd entry;
+        Passwd* found;
+        byte[] buffer = new byte[16 * 1024];
+        fixed (byte* memory = buffer)
+        {
+            if (GetPwUid(user, &entry, memory, (nuint)buffer.Length, &found) != 0 || found == null)
+                return null;
+            return Marshal.PtrToStringUTF8((nint)found->Name);
+        }
+    }
+
+    private static IOException LastError(string action)
+    {
+        int error = Marshal.GetLastPInvokeError();
+        return new IOException($"Could not {action}: {new Win32Exception(error).Message}", error);
+    }
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Open(string path, int flags, int mode);
+
+    [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
+    private static partial int Close(int handle);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    private static partial int FSync(int handle);
+
+    [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Link(string existing, string name);
+
+    [LibraryImport("libc", EntryPoint = "geteuid")]
+    private static partial uint EffectiveUser();
+
+    [LibraryImport("libc", EntryPoint = "lchown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int LChown(string path, uint user, uint group);
+
+    [LibraryImport("libc", EntryPoint = "fchown", SetLastError = true)]
+    private static partial int FChown(SafeFileHandle handle, uint user, uint group);
+
+    [LibraryImport("libc", EntryPoint = "sync_file_range", SetLastError = true)]
+    private static partial int SyncFileRange(SafeFileHandle handle, long offset, long length, uint flags);
+
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static unsafe partial int StatXCall(int directory, string path, int flags, uint mask, StatX* buffer);
+
+    [LibraryImport("libc", EntryPoint = "getpwnam_r", StringMarshalling = StringMarshalling.Utf8)]
+    private static unsafe partial int GetPwNam(string name, Passwd* entry, byte* buffer, nuint length, Passwd** result);
+
+    [LibraryImport("libc", EntryPoint = "getpwuid_r")]
+    private static unsafe partial int GetPwUid(uint user, Passwd* entry, byte* buffer, nuint length, Passwd** result);
+
+    [StructLayout(LayoutKind.Sequential)]
+    private unsafe struct Passwd
+    {
+        public byte* Name;
+        public byte* Password;
+        public uint User;
+        public uint Group;
+        public byte* Gecos;
+        public byte* Home;
+        public byte* Shell;
+    }
+
+    [StructLayout(LayoutKind.Explicit, Size = 256)]
+    private struct StatX
+    {
+        [FieldOffset(20)]
+        public uint User;
+
+        [FieldOffset(24)]
+        public uint Group;
+
+        [FieldOffset(28)]
+        public ushort Mode;
+
+        [FieldOffset(40)]
+        public ulong Size;
+
+        [FieldOffset(112)]
+        public long ModifiedSeconds;
+
+        [FieldOffset(120)]
+        public uint ModifiedNanoseconds;
+
+        public readonly FileFacts ToFacts() => new((long)Size, Mode, new FileTime(ModifiedSeconds, (int)ModifiedNanoseconds));
+    }
+}
+
+/// <summary>Size, mode (type and permission bits) and modification time of a file.</summary>
+internal readonly record struct FileFacts(long Size, ushort Mode, FileTime Modified)
+{
+    /// <summary>The permission bits alone.</summary>
+    public UnixFileMode Permissions => (UnixFileMode)(Mode & 0xfff);
+
+    /// <summary>True for a folder.</summary>
+    public bool IsDirectory => (Mode & 0xf000) == 0x4000;
+
+    /// <summary>True for a symbolic link.</summary>
+    public bool IsLink => (Mode & 0xf000) == 0xa000;
+
+    /// <summary>True for a regular file.</summary>
+    public bool IsRegular => (Mode & 0xf000) == 0x8000;
+}
