@@ -1,0 +1,37 @@
+namespace PgBackup.Errors;
+
+public static partial class PgErrors
+{
+    internal static PgBackupException ClusterIdentityMismatch(string location, ulong cluster, ulong recorded) => new(
+        "ClusterIdentityMismatch", ErrorKind.InvalidOperation, ExitCodes.Failed,
+        $"The repository '{location}' belongs to the cluster with system identifier {recorded}, but this is the cluster {cluster}.",
+        "Use another repository for this cluster. If the cluster was made anew (pg_upgrade, initdb) and shall go on in this repository, "
+        + "run Backup-PgCluster once with -NewLineage.",
+        cluster);
+
+    internal static PgBackupException DocumentInvalid(string location, string key, Exception inner) => new(
+        "DocumentInvalid", ErrorKind.InvalidData, ExitCodes.VerificationFailed,
+        $"The document '{key}' in the repository '{location}' is damaged: {inner.Message}",
+        "Restore the object from a copy of the repository, or take a new full backup and remove this one.", key, inner);
+
+    internal static PgBackupException BackupNotFound(string what, string location) => new(
+        "BackupNotFound", ErrorKind.ObjectNotFound, ExitCodes.NothingFound,
+        $"There is no backup '{what}' in the repository '{location}'.",
+        "See what is there with Get-PgBackup.", what);
+
+    internal static PgBackupException NoBackups(string location) => new(
+        "BackupNotFound", ErrorKind.ObjectNotFound, ExitCodes.NothingFound,
+        $"The repository '{location}' holds no backup that could be restored.",
+        "Take one with Backup-PgCluster, or see what is there with Get-PgBackup.", location);
+
+    internal static PgBackupException BackupInProgress(string location, string backup, string host, int process, DateTimeOffset since) => new(
+        "BackupInProgress", ErrorKind.ResourceBusy, ExitCodes.Locked,
+        $"Another backup ({backup}) into the repository '{location}' has been running since {since:u} on host {host}, process {process}.",
+        "Wait until it has ended. If that host or process is gone for good, its claim lapses by itself ten minutes after its last sign of life.",
+        location);
+
+    internal static PgBackupException LeaseLost(string location, string holder) => new(
+        "LeaseLost", ErrorKind.ResourceBusy, ExitCodes.Locked,
+        $"Another process ({holder}) took over the right to back up into the repository '{location}' while this backup was running.",
+        "This backup was given up; nothing of it is listed. See that only one schedule backs up this cluster, then run it again.", location);
+}

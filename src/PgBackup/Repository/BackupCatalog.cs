@@ -1,0 +1,169 @@
+using PgBackup.Errors;
+using PgBackup.Repository.Documents;
+using PgBackup.Storage;
+
+namespace PgBackup.Repository;
+
+/// <summary>The base backups of a repository, those that wal-g wrote included.</summary>
+public static class BackupCatalog
+{
+    private const int ParallelReads = 16;
+
+    /// <summary>
+    /// Every backup, oldest first by recorded start; unfinished ones too. A sentinel or metadata that cannot be read makes its backup
+    /// <see cref="BackupStatus.Damaged"/>, never the listing fail.
+    /// </summary>
+    public static async Task<IReadOnlyList<ClusterBackup>> ListAsync(BackupRepository repository, CancellationToken cancellationToken = default)
+    {
+        var sentinels = new List<(BackupName Name, StoredObject Item)>();
+        await foreach (StoredObject item in repository.Store.ListAsync(RepositoryLayout.BackupFolder, recursive: false, cancellationToken).ConfigureAwait(false))
+        {
+            string file = item.Key[RepositoryLayout.BackupFolder.Length..];
+            if (file.EndsWith(RepositoryLayout.SentinelSuffix, StringComparison.Ordinal)
+                && BackupName.TryParse(file[..^RepositoryLayout.SentinelSuffix.Length], out BackupName? name))
+                sentinels.Add((name, item));
+        }
+
+        var entries = new CatalogEntry[sentinels.Count];
+        var options = new ParallelOptions { MaxDegreeOfParallelism = ParallelReads, CancellationToken = cancellationToken };
+        await Parallel.ForAsync(0, sentinels.Count, options, async (i, token) =>
+            entries[i] = await ReadAsync(repository, sentinels[i].Name, sentinels[i].Item, token).ConfigureAwait(false)).ConfigureAwait(false);
+
+        List<ClusterBackup> backups = WithChains(entries);
+        backups.AddRange(await ListUnfinishedAsync(repository, entries, cancellationToken).ConfigureAwait(false));
+        backups.Sort((a, b) => (a.StartTime ?? DateTimeOffset.MaxValue, a.Name).CompareTo((b.StartTime ?? DateTimeOffset.MaxValue, b.Name)));
+        return backups;
+    }
+
+    private static async Task<CatalogEntry> ReadAsync(BackupRepository repository, BackupName name, StoredObject item, CancellationToken cancellationToken)
+    {
+        try
+        {
+            BackupSentinel sentinel = await BackupDocuments.ReadSentinelAsync(repository, item.Key, cancellationToken).ConfigureAwait(false);
+            ExtendedMetadata? metadata = null;
+            string? problem = null;
+            try
+            {
+                metadata = await BackupDocuments.TryReadMetadataAsync(repository, name, cancellationToken).ConfigureAwait(false);
+            }
+            catch (PgBackupException error)
+            {
+                problem = error.Message; // Not needed to restore, but something has damaged this backup.
+            }
+            return new CatalogEntry(name, sentinel, Describe(repository, name, item, sentinel, metadata, problem));
+        }
+        catch (PgBackupException error) when (error.Id is "DocumentInvalid" or "ObjectNotFound")
+        {
+            return new CatalogEntry(name, null, Nameless(repository, name, BackupStatus.Damaged, error.Message) with { StartTime = item.LastModified });
+        }
+    }
+
+    private static ClusterBackup Describe(
+        BackupRepository repository, BackupName name, StoredObject item, BackupSentinel sentinel, ExtendedMetadata? metadata, string? problem) => new()
+    {
+        Name = name.Text,
+        Type = sentinel.DeltaFrom is not null || name.IsDelta ? BackupType.Delta : BackupType.Full,
+        Status = problem is null ? BackupStatus.Complete : BackupStatus.Damaged,
+        Problem = problem,
+        StartTime = (sentinel.StartTime ?? metadata?.StartTime ?? item.LastModified).ToUniversalTime(),
+        FinishTime = (sentinel.FinishTime ?? metadata?.FinishTime ?? item.LastModified).ToUniversalTime(),
+        StartLsn = ToLsn(sentinel.StartLsn ?? metadata?.StartLsn),
+        FinishLsn = ToLsn(sentinel.FinishLsn ?? metadata?.FinishLsn),
+        Timeline = sentinel.PgBackup?.Timeline is { } timeline ? new TimelineId(timeline) : name.Segment.Timeline,
+        Size = sentinel.CompressedSize ?? metadata?.CompressedSize,
+        UncompressedSize = sentinel.UncompressedSize ?? metadata?.UncompressedSize,
+        DataSize = sentinel.DataCatalogSize,
+        Parent = sentinel.DeltaFrom,
+        ServerVersion = ToVersion(sentinel.PgVersion ?? metadata?.PgVersion),
+        SystemIdentifier = sentinel.SystemIdentifier ?? metadata?.SystemIdentifier,
+        // A mark changes metadata.json alone; the sentinel keeps what was said when the backup was taken.
+        IsPermanent = metadata?.IsPermanent ?? sentinel.IsPermanent ?? false,
+        UserData = (metadata?.UserData ?? sentinel.UserData) is { } data ? UserDataValue.FromJson(data) : null,
+        HostName = sentinel.HostName ?? metadata?.HostName,
+        DataDirectory = sentinel.DataDirectory ?? metadata?.DataDirectory,
+        WrittenBy = sentinel.PgBackup?.WrittenBy ?? "wal-g",
+        Encrypted = sentinel.PgBackup?.Encrypted,
+        CorruptPageCount = sentinel.PgBackup?.CorruptPageCount ?? 0,
+        Repository = repository.Location,
+    };
+
+    private static List<ClusterBackup> WithChains(CatalogEntry[] entries)
+    {
+        var byName = new Dictionary<string, CatalogEntry>(entries.Length, StringComparer.Ordinal);
+        foreach (CatalogEntry entry in entries)
+            byName[entry.Name.Text] = entry;
+        var result = new List<ClusterBackup>(entries.Length);
+        foreach (CatalogEntry entry in entries)
+        {
+            (List<string> chain, string? problem) = ChainOf(entry, byName);
+            ClusterBackup backup = entry.Backup with { Chain = chain };
+            if (problem is not null)
+                backup = backup with { Status = BackupStatus.Damaged, Problem = backup.Problem is null ? problem : $"{backup.Problem} {problem}" };
+            result.Add(backup);
+        }
+        return result;
+    }
+
+    /// <summary>The chain, root first, and what is wrong with it: a missing or damaged member, a parent with another start LSN, a circle.</summary>
+    private static (List<string> Chain, string? Problem) ChainOf(CatalogEntry entry, Dictionary<string, CatalogEntry> byName)
+    {
+        var chain = new List<string> { entry.Name.Text };
+        CatalogEntry child = entry;
+        while (child.Sentinel?.DeltaFrom is { } parentName)
+        {
+            if (!byName.TryGetValue(parentName, out CatalogEntry? parent))
+                return (chain, $"Its chain is broken: '{parentName}' is not in the repository.");
+            if (chain.Contains(parentName))
+                return (chain, $"Its chain is broken: '{parentName}' stands in it twice.");
+            chain.Insert(0, parentName);
+            if (parent.Sentinel is null)
+                return (chain, $"Its chain is broken: '{parentName}' is damaged.");
+            ulong? expected = child.Sentinel.DeltaLsn ?? child.Sentinel.LegacyDeltaLsn;
+            if (expected is not null && parent.Sentinel.StartLsn is not null && expected != parent.Sentinel.StartLsn)
+            {
+                return (chain, $"Its chain is broken: '{child.Name}' was taken on a backup that began at {new Lsn(expected.Value)}, "
+                    + $"but '{parentName}' began at {new Lsn(parent.Sentinel.StartLsn.Value)}.");
+            }
+            child = parent;
+        }
+        return (chain, child.Sentinel is not null && child.Name.IsDelta ? $"Its chain is broken: '{child.Name}' is a delta that names no parent." : null);
+    }
+
+    /// <summary>Folders of backups without a sentinel: what a run that died, or one that runs now, has put there.</summary>
+    private static async Task<List<ClusterBackup>> ListUnfinishedAsync(BackupRepository repository, CatalogEntry[] entries, CancellationToken cancellationToken)
+    {
+        var published = new HashSet<string>(StringComparer.Ordinal);
+        foreach (CatalogEntry entry in entries)
+            published.Add(entry.Name.Text);
+        var result = new List<ClusterBackup>();
+        LeaseRecord? running = null;
+        await foreach (string folder in repository.Store.ListFoldersAsync(RepositoryLayout.BackupFolder, cancellationToken).ConfigureAwait(false))
+        {
+            if (published.Contains(folder) || !BackupName.TryParse(folder, out BackupName? name))
+                continue;
+            running ??= await BackupLease.CurrentAsync(repository, cancellationToken).ConfigureAwait(false);
+            result.Add(running?.Backup == folder
+                ? Nameless(repository, name, BackupStatus.InProgress, $"Being written since {running.Since:u} by process {running.ProcessId} on {running.HostName}.")
+                    with { StartTime = running.Since }
+                : Nameless(repository, name, BackupStatus.Unfinished, "The run that wrote it ended before it was complete."));
+        }
+        return result;
+    }
+
+    private static ClusterBackup Nameless(BackupRepository repository, BackupName name, BackupStatus status, string problem) => new()
+    {
+        Name = name.Text,
+        Type = name.IsDelta ? BackupType.Delta : BackupType.Full,
+        Status = status,
+        Problem = problem,
+        Timeline = name.Segment.Timeline,
+        Repository = repository.Location,
+    };
+
+    private static Lsn? ToLsn(ulong? value) => value is > 0 ? new Lsn(value.Value) : null;
+
+    // server_version_num: 150018 is 15.18 (all versions from 10 on).
+    private static Version? ToVersion(int? number) => number is > 0 ? new Version(number.Value / 10000, number.Value % 10000) : null;
+
+    private sealed record CatalogEntry(BackupName Name, BackupSentinel? Sentinel, ClusterBackup Backup);
+}

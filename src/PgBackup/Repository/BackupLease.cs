@@ -1,0 +1,155 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using System.Text.Json;
+using PgBackup.Errors;
+using PgBackup.Repository.Documents;
+using PgBackup.Storage;
+
+namespace PgBackup.Repository;
+
+/// <summary>
+/// The right to take a backup into a repository: an object that its holder renews. It stands beside the advisory lock in the server, which says
+/// nothing of another server that writes here. A holder that died gives way: at once when it ran on this host, else
+/// <see cref="LapsesAfter"/> after its last renewal.
+/// </summary>
+public sealed class BackupLease : IAsyncDisposable
+{
+    /// <summary>Where the lease lies.</summary>
+    public const string Key = RepositoryLayout.PrivateFolder + "in_progress.json";
+
+    /// <summary>How long a silent holder is believed to live.</summary>
+    public static readonly TimeSpan LapsesAfter = TimeSpan.FromMinutes(10);
+
+    private static readonly TimeSpan s_renewEvery = TimeSpan.FromSeconds(30);
+
+    private readonly BackupRepository _repository;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Task _renewal;
+    private LeaseRecord _record;
+    private volatile Exception? _lost;
+
+    private BackupLease(BackupRepository repository, LeaseRecord record)
+    {
+        _repository = repository;
+        _record = record;
+        _renewal = Task.Run(RenewAsync);
+    }
+
+    /// <summary>Takes the lease, over a dead holder where there is one. Throws <c>BackupInProgress</c>.</summary>
+    public static async Task<BackupLease> AcquireAsync(BackupRepository repository, string purpose, CancellationToken cancellationToken = default)
+    {
+        using var self = Process.GetCurrentProcess();
+        DateTimeOffset now = DateTimeOffset.UtcNow;
+        var record = new LeaseRecord(
+            Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8)), purpose, Environment.MachineName, self.Id, self.StartTime.ToUniversalTime(), now, now);
+        for (int attempt = 0; ; attempt++)
+        {
+            try
+            {
+                await repository.Store.PutAsync(Key, Serialize(record), PutCondition.IfAbsent, cancellationToken).ConfigureAwait(false);
+                return new BackupLease(repository, record);
+            }
+            catch (PgBackupException error) when (error.Id == "ObjectExists" && attempt < 3)
+            {
+                LeaseRecord? holder = await TryReadAsync(repository, cancellationToken).ConfigureAwait(false);
+                if (holder is not null && IsAlive(holder))
+                    throw PgErrors.BackupInProgress(repository.Location, holder.Backup, holder.HostName, holder.ProcessId, holder.Since);
+                await repository.Store.DeleteAsync([Key], cancellationToken).ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <summary>Who holds the lease now, if anybody who lives does.</summary>
+    public static async Task<LeaseRecord?> CurrentAsync(BackupRepository repository, CancellationToken cancellationToken = default) =>
+        await TryReadAsync(repository, cancellationToken).ConfigureAwait(false) is { } record && IsAlive(record) ? record : null;
+
+    /// <summary>Says what the lease is for, once the backup has a name.</summary>
+    public async Task RenameAsync(string purpose, CancellationToken cancellationToken = default)
+    {
+        _record = _record with { Backup = purpose };
+        await WriteAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Proves that the lease is still ours; to be asked right before a backup is published. Throws <c>LeaseLost</c>.</summary>
+    public async Task RequireHeldAsync(CancellationToken cancellationToken = default)
+    {
+        if (_lost is not null)
+            throw _lost;
+        LeaseRecord? holder = await TryReadAsync(_repository, cancellationToken).ConfigureAwait(false);
+        if (holder?.Token != _record.Token)
+            throw PgErrors.LeaseLost(_repository.Location, holder is null ? "unknown" : $"{holder.HostName}, process {holder.ProcessId}");
+    }
+
+    /// <summary>Gives the lease back.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _renewal.ConfigureAwait(false);
+        _stop.Dispose();
+        LeaseRecord? holder = await TryReadAsync(_repository, CancellationToken.None).ConfigureAwait(false);
+        if (holder?.Token == _record.Token)
+            await _repository.Store.DeleteAsync([Key]).ConfigureAwait(false);
+    }
+
+    private async Task RenewAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                await Task.Delay(s_renewEvery, _stop.Token).ConfigureAwait(false);
+                await RequireHeldAsync(_stop.Token).ConfigureAwait(false);
+                await WriteAsync(_stop.Token).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            // Given back.
+        }
+        catch (PgBackupException error)
+        {
+            _lost = error; // Told when the backup is about to be published.
+        }
+    }
+
+    private Task WriteAsync(CancellationToken cancellationToken)
+    {
+        _record = _record with { RenewedAt = DateTimeOffset.UtcNow };
+        return _repository.Store.PutAsync(Key, Serialize(_record), PutCondition.None, cancellationToken);
+    }
+
+    private static byte[] Serialize(LeaseRecord record) => JsonSerializer.SerializeToUtf8Bytes(record, RepositoryJson.Default.LeaseRecord);
+
+    private static async Task<LeaseRecord?> TryReadAsync(BackupRepository repository, CancellationToken cancellationToken)
+    {
+        byte[]? content = await repository.Store.TryReadAllAsync(Key, cancellationToken).ConfigureAwait(false);
+        if (content is null)
+            return null;
+        try
+        {
+            return JsonSerializer.Deserialize(content, RepositoryJson.Default.LeaseRecord);
+        }
+        catch (JsonException error)
+        {
+            throw PgErrors.DocumentInvalid(repository.Location, Key, error);
+        }
+    }
+
+    private static bool IsAlive(LeaseRecord holder)
+    {
+        if (holder.HostName == Environment.MachineName)
+        {
+            try
+            {
+                using var process = Process.GetProcessById(holder.ProcessId);
+                return Math.Abs((process.StartTime.ToUniversalTime() - holder.ProcessStarted.UtcDateTime).TotalSeconds) < 5;
+            }
+            catch (ArgumentException)
+            {
+                return false; // No such process.
+            }
+        }
+        // A clock that runs ahead makes the age negative: then the holder is taken to live.
+        return DateTimeOffset.UtcNow - holder.RenewedAt < LapsesAfter;
+    }
+}

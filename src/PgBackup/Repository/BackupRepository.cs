@@ -1,0 +1,37 @@
+using PgBackup.Codecs;
+using PgBackup.Configuration;
+using PgBackup.Errors;
+using PgBackup.Storage;
+
+namespace PgBackup.Repository;
+
+/// <summary>A repository: where it lives, and how its parts and WAL are compressed and encrypted.</summary>
+/// <param name="Store">Where it lives.</param>
+/// <param name="Key">The key; null when the repository is not encrypted.</param>
+/// <param name="Compression">How new objects are compressed; what is read says by its name how it is compressed.</param>
+/// <param name="CompressionLevel">The codec's level; null for the codec's default.</param>
+public sealed record BackupRepository(IObjectStore Store, EncryptionKey? Key, CompressionMethod Compression = CompressionMethod.Zstd, int? CompressionLevel = null)
+{
+    /// <summary>The repository that the settings name.</summary>
+    public static BackupRepository Open(RepositorySettings settings) =>
+        new(new DirectoryStore(settings.Location), settings.Key, settings.Compression, settings.CompressionLevel);
+
+    /// <summary>The repository as its user names it.</summary>
+    public string Location => Store.Location;
+
+    /// <summary>
+    /// Opens an object decrypted and decompressed as its name says. Throws <c>ObjectNotFound</c>; while reading, <c>ObjectDamaged</c> or
+    /// <c>EncryptionKeyInvalid</c>.
+    /// </summary>
+    public async Task<Stream> OpenDecodedAsync(string key, CancellationToken cancellationToken = default)
+    {
+        if (!CompressionNames.TrySplit(key, out _, out CompressionMethod method))
+            throw PgErrors.CodecUnknown(Location, key);
+        Stream stored = await Store.OpenReadAsync(key, cancellationToken: cancellationToken).ConfigureAwait(false);
+        Stream compressed = Key is null ? stored : new SecretStreamReader(stored, Key);
+        return StreamDecoder.Open(compressed, method);
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => Location;
+}
