@@ -1,0 +1,48 @@
+using PgBackup.Postgres.Files;
+
+namespace PgBackup.Errors;
+
+public static partial class PgErrors
+{
+    internal static PgBackupException ControlFileNotFound(string dataDirectory, Exception inner) => new(
+        "ControlFileNotFound", ErrorKind.ObjectNotFound, ExitCodes.BadConfiguration,
+        $"'{dataDirectory}' is no PostgreSQL data directory: it has no global/pg_control.",
+        "Give the data directory that the server reports with SHOW data_directory.", dataDirectory, inner);
+
+    internal static PgBackupException ControlFileUnreadable(string path, Exception inner) => new(
+        "ControlFileUnreadable", ErrorKind.ReadError, ExitCodes.Failed,
+        $"'{path}' cannot be read: {inner.Message}",
+        "Run as an account that may read the data directory, for example the server's own (postgres).", path, inner);
+
+    internal static PgBackupException ControlFileInvalid(string origin, ControlFileStatus status) => new(
+        "ControlFileInvalid", ErrorKind.InvalidData, ExitCodes.Failed,
+        $"The control file '{origin}' is damaged: {Describe(status)}.",
+        "Compare with the output of pg_controldata. If the server still runs, take a dump of every database now; otherwise restore a backup.", origin);
+
+    internal static PgBackupException ControlFileVersionNotSupported(string origin, uint version) => new(
+        "ControlFileVersionNotSupported", ErrorKind.InvalidData, ExitCodes.Failed,
+        $"The control file '{origin}' has the layout version {version}; PgBackup reads those of PostgreSQL 13 to 18 on little-endian machines.",
+        "Check the server's version in the file PG_VERSION of the data directory.", origin);
+
+    internal static PgBackupException BackupLabelInvalid(string detail) => new(
+        "BackupLabelInvalid", ErrorKind.InvalidData, ExitCodes.Failed,
+        $"The backup's file backup_label is damaged: {detail}.",
+        "Check the backup with Test-PgBackup and restore another one.", "backup_label");
+
+    internal static PgBackupException TablespaceMapInvalid(string detail) => new(
+        "TablespaceMapInvalid", ErrorKind.InvalidData, ExitCodes.Failed,
+        $"The backup's file tablespace_map is damaged: {detail}.",
+        "Check the backup with Test-PgBackup and restore another one.", "tablespace_map");
+
+    internal static PgBackupException TimelineHistoryInvalid(TimelineId timeline, string detail) => new(
+        "TimelineHistoryInvalid", ErrorKind.InvalidData, ExitCodes.Failed,
+        $"The history file {timeline.HistoryFileName} is damaged: {detail}.",
+        "Copy the file again from pg_wal of the server that made this timeline.", timeline.HistoryFileName);
+
+    private static string Describe(ControlFileStatus status) => status switch
+    {
+        ControlFileStatus.TooShort => "it is too short",
+        ControlFileStatus.ChecksumMismatch => "its checksum does not fit",
+        _ => "it holds a value that no server writes",
+    };
+}
