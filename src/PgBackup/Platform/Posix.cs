@@ -11,8 +11,9 @@ internal static partial class Posix
     private const int AtFdCwd = -100;
     private const int AtSymlinkNoFollow = 0x100;
 
-    /// <summary>The error of <c>link</c> when the target exists.</summary>
-    public const int FileExists = 17;
+    private const int NoEntry = 2;
+    private const int NotADirectory = 20;
+    private const int FileExists = 17;
 
     /// <summary>True when files made by this process would belong to root.</summary>
     public static bool IsRoot { get; } = !OperatingSystem.IsWindows() && EffectiveUser() == 0;
@@ -91,13 +92,13 @@ internal static partial class Posix
         return buffer.ToFacts();
     }
 
-    /// <summary>Size, permission bits and modification time of a path; null when there is nothing. Links are not followed.</summary>
-    public static unsafe FileFacts? FactsOf(string path)
+    /// <summary>Size, mode and modification time of a path, or of what a link there leads to; null when there is nothing.</summary>
+    public static unsafe FileFacts? FactsOf(string path, bool followLinks = false)
     {
         StatX buffer;
-        if (StatXCall(AtFdCwd, path, AtSymlinkNoFollow, 0x7ff, &buffer) == 0)
+        if (StatXCall(AtFdCwd, path, followLinks ? 0 : AtSymlinkNoFollow, 0x7ff, &buffer) == 0)
             return buffer.ToFacts();
-        return Marshal.GetLastPInvokeError() is 2 or 20 ? null : throw LastError($"read the facts of '{path}'");
+        return Marshal.GetLastPInvokeError() is NoEntry or NotADirectory ? null : throw LastError($"read the facts of '{path}'");
     }
 
     /// <summary>Asks the kernel to begin writing a range of a file, so that the sync at its end has little left to do.</summary>

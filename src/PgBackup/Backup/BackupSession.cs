@@ -1,0 +1,100 @@
+using Npgsql;
+using PgBackup.Errors;
+using PgBackup.Postgres.Server;
+
+namespace PgBackup.Backup;
+
+/// <summary>What pg_backup_stop hands over.</summary>
+/// <param name="FinishLsn">Where the cluster becomes consistent.</param>
+/// <param name="Label">The content of backup_label.</param>
+/// <param name="TablespaceMap">The content of tablespace_map; empty without tablespaces.</param>
+/// <param name="FinishTime">The server's clock.</param>
+internal sealed record BackupStop(Lsn FinishLsn, string Label, string TablespaceMap, DateTimeOffset FinishTime);
+
+/// <summary>
+/// The server's side of a base backup: one session that holds an advisory lock, starts and stops a non-exclusive backup, and is closed whatever happens; with
+/// the session the server gives up a backup that was not stopped.
+/// </summary>
+internal sealed class BackupSession : IAsyncDisposable
+{
+    // "PgBackup" in ASCII. Advisory locks are per database and per server: the session is always in the maintenance database.
+    private const long LockKey = 0x5067_4261_636B_7570;
+
+    private readonly ServerSession _session;
+    private readonly SemaphoreSlim _oneAtATime = new(1, 1);
+
+    private BackupSession(ServerSession session)
+    {
+        _session = session;
+    }
+
+    public ServerSession Server => _session;
+
+    /// <summary>Connects and takes the lock. Throws <c>BackupInProgress</c>.</summary>
+    public static async Task<BackupSession> OpenAsync(ServerConnectionSettings settings, CancellationToken cancellationToken)
+    {
+        ServerSession session = await ServerSession.OpenMaintenanceAsync(settings, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            bool locked = await session.ScalarAsync<bool>("SELECT pg_try_advisory_lock($1)", cancellationToken, LockKey).ConfigureAwait(false);
+            return locked ? new BackupSession(session) : throw PgErrors.AnotherBackupOnServer(session.Server);
+        }
+        catch
+        {
+            await session.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>Begins the backup; returns when its checkpoint is done.</summary>
+    public async Task<(Lsn StartLsn, DateTimeOffset StartTime)> StartAsync(string label, bool fast, CancellationToken cancellationToken)
+    {
+        string call = _session.MajorVersion >= 15 ? "pg_backup_start($1, $2)" : "pg_start_backup($1, $2, false)";
+        List<(Lsn, DateTimeOffset)> rows = await _session.QueryAsync(
+            $"SELECT clock_timestamp(), ({call})::text", Read, cancellationToken, label, fast).ConfigureAwait(false);
+        return rows[0];
+
+        static (Lsn, DateTimeOffset) Read(NpgsqlDataReader row) => (Lsn.Parse(row.GetString(1)), row.GetFieldValue<DateTimeOffset>(0));
+    }
+
+    /// <summary>Ends the backup without waiting for its WAL: the wait is ours, against the repository.</summary>
+    public async Task<BackupStop> StopAsync(CancellationToken cancellationToken)
+    {
+        string call = _session.MajorVersion >= 15 ? "pg_backup_stop(wait_for_archive => false)" : "pg_stop_backup(false, false)";
+        List<BackupStop> rows = await _session.QueryAsync(
+            $"SELECT lsn::text, labelfile, coalesce(spcmapfile, ''), clock_timestamp() FROM {call}", Read, cancellationToken).ConfigureAwait(false);
+        return rows[0];
+
+        static BackupStop Read(NpgsqlDataReader row) =>
+            new(Lsn.Parse(row.GetString(0)), row.GetString(1), row.GetString(2), row.GetFieldValue<DateTimeOffset>(3));
+    }
+
+    /// <summary>The end of WAL now; may be asked by several threads.</summary>
+    public async Task<Lsn> WalEndAsync(CancellationToken cancellationToken)
+    {
+        await _oneAtATime.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return Lsn.Parse((await _session.ScalarAsync<string>("SELECT pg_current_wal_insert_lsn()::text", cancellationToken).ConfigureAwait(false))!);
+        }
+        finally
+        {
+            _oneAtATime.Release();
+        }
+    }
+
+    /// <summary>What pg_stat_archiver says of the last failure, if it is newer than the last success; for the error of a wait that ran out.</summary>
+    public async Task<string?> ArchiverComplaintAsync(CancellationToken cancellationToken) =>
+        await _session.ScalarAsync<string>(
+            """
+            SELECT format('The server''s archiver failed last with %s at %s.', last_failed_wal, last_failed_time)
+            FROM pg_stat_archiver WHERE last_failed_time > coalesce(last_archived_time, '-infinity')
+            """,
+            cancellationToken).ConfigureAwait(false);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _session.DisposeAsync().ConfigureAwait(false);
+        _oneAtATime.Dispose();
+    }
+}

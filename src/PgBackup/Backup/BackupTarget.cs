@@ -1,0 +1,25 @@
+using PgBackup.Postgres.Files;
+
+namespace PgBackup.Backup;
+
+/// <summary>The cluster that is backed up, as the checks before a backup found it.</summary>
+/// <param name="Server">Host and port.</param>
+/// <param name="DataDirectory">Its data directory on this host.</param>
+/// <param name="Control">Its control file.</param>
+/// <param name="ServerVersion">The server's version.</param>
+/// <param name="VersionNumber">The server's <c>server_version_num</c>.</param>
+/// <param name="ConfigurationFiles">The configuration that lies outside the data directory.</param>
+public sealed record BackupTarget(
+    string Server,
+    string DataDirectory,
+    ControlFile Control,
+    Version ServerVersion,
+    int VersionNumber,
+    ServerConfiguration ConfigurationFiles);
+
+/// <summary>Where the server's configuration lies.</summary>
+/// <param name="ConfigFile">The main file.</param>
+/// <param name="HbaFile">Who may log in.</param>
+/// <param name="IdentFile">The maps of user names.</param>
+/// <param name="Outside">All files, included ones too, that lie outside the data directory; they are kept beside the backup.</param>
+public sealed record ServerConfiguration(string ConfigFile, string HbaFile, string IdentFile, IReadOnlyList<string> Outside);

@@ -1,0 +1,110 @@
+using Microsoft.Win32.SafeHandles;
+using PgBackup.Backup.Reading;
+using PgBackup.Codecs;
+using PgBackup.Platform;
+using PgBackup.Repository.Documents;
+
+namespace PgBackup.Backup.Packing;
+
+/// <summary>Reads, verifies, hashes and compresses one frame; run by as many workers as there are cores.</summary>
+internal sealed class FrameFiller
+{
+    // A relation's file is at most 1 GB; a file that was small when listed and is larger than this now is cut: replay brings the rest.
+    private const long GrowthLimit = 64 << 20;
+
+    private readonly PartEncoder _encoder;
+    private readonly PageInspector? _inspector;
+    private readonly RateLimiter _rate;
+    private readonly IOperationLog _log;
+
+    /// <param name="encoder">Compresses the frame.</param>
+    /// <param name="inspector">Verifies pages; null when the cluster has no checksums.</param>
+    /// <param name="rate">Bounds the bytes read a second.</param>
+    /// <param name="log">Where files that vanished are told.</param>
+    public FrameFiller(PartEncoder encoder, PageInspector? inspector, RateLimiter rate, IOperationLog log)
+    {
+        _encoder = encoder;
+        _inspector = inspector;
+        _rate = rate;
+        _log = log;
+    }
+
+    public async Task FillAsync(FrameJob job, CancellationToken cancellationToken)
+    {
+        await _rate.WaitAsync(job.PlannedBytes, cancellationToken).ConfigureAwait(false);
+        var plain = new FrameBuffer(FramePlanner.FrameSize + (64 << 10));
+        job.Plain = plain;
+        foreach (DataDirectoryEntry entry in job.Members)
+        {
+            if (entry.IsDirectory)
+                AppendDirectory(job, plain, entry);
+            else
+                await AppendFileAsync(job, plain, entry, cancellationToken).ConfigureAwait(false);
+        }
+        if (job.PieceOf is { } file)
+            await AppendPieceAsync(job, plain, file, cancellationToken).ConfigureAwait(false);
+        if (job.HeaderOf is { } next)
+            AppendHeaderOf(job, plain, next);
+        if (job.EndsPart)
+            TarHeader.WriteZeros(plain, TarHeader.TrailerLength);
+        job.Encode(_encoder);
+    }
+
+    private static void AppendDirectory(FrameJob job, FrameBuffer plain, DataDirectoryEntry entry)
+    {
+        int permissions = (int)entry.Facts.Permissions;
+        TarHeader.WriteDirectory(plain, entry.MemberName, permissions, entry.Facts.Modified.Seconds);
+        job.Packed.Add(Packed(entry.MemberName, plain.Length, 0, permissions, entry.Facts.Modified, MemberKind.Directory, null));
+    }
+
+    private async Task AppendFileAsync(FrameJob job, FrameBuffer plain, DataDirectoryEntry entry, CancellationToken cancellationToken)
+    {
+        using SafeFileHandle? handle = DataFile.TryOpen(entry.Path);
+        if (handle is null)
+        {
+            _log.Verbose($"'{entry.Path}' vanished before it was read.");
+            return;
+        }
+        // Asked again now that it is open: an empty file costs no read, and a file that grew is taken as it is.
+        FileFacts facts = Posix.FactsOf(handle);
+        int size = (int)Math.Min(facts.Size, GrowthLimit);
+        int permissions = (int)facts.Permissions;
+        TarHeader.WriteFile(plain, entry.MemberName, size, permissions, facts.Modified.Seconds);
+        int start = plain.Length;
+        CorruptBlocks? corrupt = await AppendContentAsync(plain, handle, entry, 0, size, null, cancellationToken).ConfigureAwait(false);
+        TarHeader.WriteZeros(plain, TarHeader.PaddingOf(size));
+        job.Packed.Add(Packed(entry.MemberName, start, size, permissions, facts.Modified, MemberKind.File, corrupt));
+    }
+
+    private static void AppendHeaderOf(FrameJob job, FrameBuffer plain, BigFile file)
+    {
+        int permissions = (int)file.Facts.Permissions;
+        TarHeader.WriteFile(plain, file.Entry.MemberName, file.Facts.Size, permissions, file.Facts.Modified.Seconds);
+        job.Packed.Add(Packed(file.Entry.MemberName, plain.Length, file.Facts.Size, permissions, file.Facts.Modified, MemberKind.File, file.CorruptBlocks));
+    }
+
+    private async Task AppendPieceAsync(FrameJob job, FrameBuffer plain, BigFile file, CancellationToken cancellationToken)
+    {
+        await AppendContentAsync(plain, file.Handle, file.Entry, job.PieceOffset, job.PieceLength, file.CorruptBlocks, cancellationToken).ConfigureAwait(false);
+        if (job.PieceOffset + job.PieceLength == file.Facts.Size)
+            TarHeader.WriteZeros(plain, TarHeader.PaddingOf(file.Facts.Size));
+    }
+
+    private async Task<CorruptBlocks?> AppendContentAsync(
+        FrameBuffer plain, SafeFileHandle handle, DataDirectoryEntry entry, long offset, int length, CorruptBlocks? corrupt, CancellationToken cancellationToken)
+    {
+        if (length == 0)
+            return corrupt;
+        int start = plain.Length;
+        DataFile.Read(handle, entry.Path, offset, plain.GetSpan(length)[..length]);
+        plain.Advance(length);
+        if (_inspector is null)
+            return corrupt;
+        corrupt ??= new CorruptBlocks();
+        await _inspector.InspectAsync(plain.Slice(start, length), offset, entry.MemberName, handle, entry.Path, corrupt, cancellationToken).ConfigureAwait(false);
+        return corrupt;
+    }
+
+    private static PackedMember Packed(string name, long offset, long size, int permissions, FileTime modified, MemberKind kind, CorruptBlocks? corrupt) =>
+        new(new IndexedMember(name, offset, size, permissions, modified.ToNanoseconds(), kind), modified, corrupt);
+}

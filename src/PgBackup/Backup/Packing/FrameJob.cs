@@ -1,0 +1,90 @@
+using System.Buffers;
+using System.IO.Hashing;
+using PgBackup.Backup.Reading;
+using PgBackup.Codecs;
+using PgBackup.Repository.Documents;
+
+namespace PgBackup.Backup.Packing;
+
+/// <summary>
+/// One frame of a part on its way: planned in order, filled and compressed by any worker, appended in order. It holds either many whole members or one
+/// piece of a big file.
+/// </summary>
+internal sealed class FrameJob
+{
+    private readonly TaskCompletionSource _filled = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Folders and small files, whole, in order. Empty for a piece of a big file.</summary>
+    public List<DataDirectoryEntry> Members { get; } = [];
+
+    /// <summary>The big file whose header stands at the end of this frame.</summary>
+    public BigFile? HeaderOf { get; set; }
+
+    /// <summary>The big file of which this frame is a piece.</summary>
+    public BigFile? PieceOf { get; set; }
+
+    /// <summary>Where the piece begins in its file.</summary>
+    public long PieceOffset { get; set; }
+
+    /// <summary>The bytes of the piece.</summary>
+    public int PieceLength { get; set; }
+
+    /// <summary>True while more of a big file is to come.</summary>
+    public bool LeavesFileOpen => HeaderOf is not null || (PieceOf is { } file && PieceOffset + PieceLength < file.Facts.Size);
+
+    /// <summary>True for the last frame of a part, which the tar's end follows.</summary>
+    public bool EndsPart { get; set; }
+
+    /// <summary>The plain bytes; valid once filled.</summary>
+    public FrameBuffer? Plain { get; set; }
+
+    /// <summary>The compressed bytes; valid once filled.</summary>
+    public byte[]? Encoded { get; private set; }
+
+    /// <summary>How many bytes of <see cref="Encoded"/> count.</summary>
+    public int EncodedLength { get; private set; }
+
+    /// <summary>XXH128 of the plain bytes, in hexadecimal.</summary>
+    public string Hash { get; private set; } = "";
+
+    /// <summary>The members whose content begins in (or, for a big file, right behind) this frame, with offsets from the frame's start.</summary>
+    public List<PackedMember> Packed { get; } = [];
+
+    /// <summary>Ends when a worker has filled the frame; carries its failure.</summary>
+    public Task Filled => _filled.Task;
+
+    /// <summary>The bytes of source files in this frame as planned; for parts and progress.</summary>
+    public long PlannedBytes { get; set; }
+
+    /// <summary>Hashes and compresses the plain bytes.</summary>
+    public void Encode(PartEncoder encoder)
+    {
+        FrameBuffer plain = Plain!;
+        Hash = Convert.ToHexStringLower(XxHash128.Hash(plain.Written));
+        Encoded = ArrayPool<byte>.Shared.Rent(encoder.MaxEncodedLength(plain.Length));
+        EncodedLength = encoder.Encode(plain.Written, Encoded);
+    }
+
+    public void SetFilled() => _filled.TrySetResult();
+
+    /// <summary>Gives back what the frame holds.</summary>
+    public void Release()
+    {
+        Plain?.Dispose();
+        Plain = null;
+        if (Encoded is not null)
+            ArrayPool<byte>.Shared.Return(Encoded);
+        Encoded = null;
+        PieceOf?.Dispose();
+        HeaderOf?.Dispose();
+    }
+
+    public void SetFailed(Exception error) => _filled.TrySetException(error);
+}
+
+/// <summary>A member as it stands in a frame.</summary>
+/// <param name="Member">What the index says of it; its offset counts from the frame's start.</param>
+/// <param name="Modified">Its time to the nanosecond.</param>
+/// <param name="CorruptBlocks">The numbers of damaged pages in the file; for a big file complete when its last piece has been filled.</param>
+internal sealed record PackedMember(IndexedMember Member, Platform.FileTime Modified, CorruptBlocks? CorruptBlocks);
+

@@ -1,0 +1,32 @@
+using PgBackup.Errors;
+using PgBackup.Repository;
+using PgBackup.Storage;
+
+namespace PgBackup.Backup.Publishing;
+
+/// <summary>The folder of a backup that is not published.</summary>
+internal static class BackupFolder
+{
+    private const int Batch = 1000;
+
+    /// <summary>
+    /// Removes what lies in the folder: leftovers of a dead run before the first put (wal-g reads every object in <c>tar_partitions/</c>), and our own after a failure.
+    /// Never called for a backup with a sentinel.
+    /// </summary>
+    public static async Task<int> ClearAsync(BackupRepository repository, BackupName name, CancellationToken cancellationToken)
+    {
+        var keys = new List<string>();
+        try
+        {
+            await foreach (StoredObject item in repository.Store.ListAsync(RepositoryLayout.FolderOf(name), recursive: true, cancellationToken).ConfigureAwait(false))
+                keys.Add(item.Key);
+        }
+        catch (PgBackupException error) when (error.Id == "RepositoryNotFound")
+        {
+            return 0; // Nothing was ever written.
+        }
+        foreach (string[] batch in keys.Chunk(Batch))
+            await repository.Store.DeleteAsync(batch, cancellationToken).ConfigureAwait(false);
+        return keys.Count;
+    }
+}

@@ -1,0 +1,51 @@
+using System.Diagnostics;
+using PgBackup.Errors;
+using PgBackup.Repository;
+
+namespace PgBackup.Backup.Publishing;
+
+/// <summary>Waits until the WAL that a backup needs to become consistent is in the repository.</summary>
+internal static class WalProof
+{
+    private static readonly TimeSpan s_firstPause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(2);
+
+    /// <summary>
+    /// Proves every segment from that of <paramref name="start"/> to that of <paramref name="finish"/> − 1; returns how many there are.
+    /// Throws <c>WalNotArchived</c>.
+    /// </summary>
+    public static async Task<int> RequireAsync(
+        BackupRepository repository,
+        BackupName name,
+        Lsn start,
+        Lsn finish,
+        WalSegmentSize size,
+        TimeSpan timeout,
+        Func<CancellationToken, Task<string?>> complaint,
+        IProgress<OperationProgress> progress,
+        CancellationToken cancellationToken)
+    {
+        var clock = Stopwatch.StartNew();
+        ulong first = size.SegmentNumberOf(start), last = size.SegmentNumberOf(finish - 1);
+        long total = (long)(last - first) + 1;
+        for (ulong number = first; number <= last; number++)
+        {
+            WalSegmentName segment = WalSegmentName.Of(name.Segment.Timeline, number, size);
+            if (!WalFileName.TryParse(segment.ToString(), out WalFileName? file))
+                throw new InvalidOperationException($"'{segment}' is no file name.");
+            TimeSpan pause = s_firstPause;
+            while ((await WalArchive.FindAsync(repository, file, cancellationToken).ConfigureAwait(false)).Count == 0)
+            {
+                if (clock.Elapsed >= timeout)
+                {
+                    string? reason = await complaint(cancellationToken).ConfigureAwait(false);
+                    throw PgErrors.WalNotArchived(name.Text, segment.ToString(), clock.Elapsed, repository.Location, reason);
+                }
+                progress.Report(new OperationProgress($"Backing up {name}", $"Waiting for WAL segment {segment} to arrive", (long)(number - first), total, ProgressUnit.Items));
+                await Task.Delay(pause, cancellationToken).ConfigureAwait(false);
+                pause = pause + pause < s_longestPause ? pause + pause : s_longestPause;
+            }
+        }
+        return (int)total;
+    }
+}
