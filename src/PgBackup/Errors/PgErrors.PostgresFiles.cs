@@ -39,6 +39,11 @@ public static partial class PgErrors
         $"The history file {timeline.HistoryFileName} is damaged: {detail}.",
         "Copy the file again from pg_wal of the server that made this timeline.", timeline.HistoryFileName);
 
+    internal static PgBackupException WalRecordNotUnderstood(Lsn start, string detail) => new(
+        "WalRecordNotUnderstood", ErrorKind.InvalidData, ExitCodes.Failed,
+        $"The WAL record at {start} is whole but not as PostgreSQL 13 to 18 writes it: {detail}.",
+        "Look at the record with pg_waldump of the server's version, and report it as a fault of PgBackup.", start);
+
     private static string Describe(ControlFileStatus status) => status switch
     {
         ControlFileStatus.TooShort => "it is too short",
