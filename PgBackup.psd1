@@ -1,5 +1,7 @@
 @{
     RootModule             = 'bin/PgBackup.PowerShell.dll'
+    # Loaded before the root module: it tells the session where the engine is.
+    NestedModules          = @('bin/PgBackup.Loader.dll')
     ModuleVersion          = '0.1.0'
     GUID                   = '8b0d6a63-5b36-4c1f-9a44-1d7b3e0f52c9'
     Author                 = 'The PgBackup authors'
