@@ -24,7 +24,15 @@ public static class RepositoryIdentity
     public static async Task RequireAsync(BackupRepository repository, ClusterIdentity cluster, bool newLineage, CancellationToken cancellationToken = default)
     {
         string lineageKey = LineageKey(cluster.SystemIdentifier);
-        ClusterIdentity? first = await ReadAsync(repository, FirstKey, cancellationToken).ConfigureAwait(false);
+        ClusterIdentity? first = null;
+        try
+        {
+            first = await ReadAsync(repository, FirstKey, cancellationToken).ConfigureAwait(false);
+        }
+        catch (PgBackupException error) when (error.Id == "RepositoryNotFound")
+        {
+            // The first write creates it, where its parent folder exists.
+        }
         if (first is null)
         {
             ulong? written = newLineage ? null : await NewestSystemIdentifierAsync(repository, cancellationToken).ConfigureAwait(false);

@@ -1,0 +1,184 @@
+using System.Buffers;
+using System.Diagnostics;
+using PgBackup.Errors;
+using PgBackup.Platform;
+using PgBackup.Postgres.WalRecords;
+using PgBackup.Repository;
+using PgBackup.Repository.Documents;
+
+namespace PgBackup.Wal;
+
+/// <summary>Takes WAL files out of the archive: what <c>restore_command</c> does.</summary>
+public static class WalFetch
+{
+    private const int BufferSize = 1 << 20;
+
+    // One name for each destination: what a killed fetch left is overwritten by the next one.
+    private const string TemporarySuffix = ".pgbackup-part";
+
+    /// <summary>
+    /// Writes the file to <paramref name="destination"/> (a path, or a folder to put it into under its name), whole and durable or not at all; what is there is replaced.
+    /// Where the archive holds the file more than once, an object that is damaged is passed over for one that is not. Throws <c>WalFileNameInvalid</c>,
+    /// <c>WalSegmentNotFound</c>, <c>ObjectDamaged</c>, <c>WalFileInvalid</c>, <c>EncryptionKeyInvalid</c>, <c>ClusterIdentityMismatch</c>,
+    /// <c>WalDestinationUnwritable</c>, and what the store throws.
+    /// </summary>
+    /// <param name="repository">Where from.</param>
+    /// <param name="name">The file's name.</param>
+    /// <param name="destination">A full path.</param>
+    /// <param name="log">Where to say what is done.</param>
+    /// <param name="cancellationToken">Stops it; nothing half-written is left.</param>
+    public static async Task<WalFetchResult> FetchAsync(
+        BackupRepository repository, string name, string destination, IOperationLog? log = null, CancellationToken cancellationToken = default)
+    {
+        long start = Stopwatch.GetTimestamp();
+        log ??= OperationLog.None;
+        if (!WalFileName.TryParse(name, out WalFileName? file))
+            throw PgErrors.WalFileNameInvalid(name);
+        string target = Directory.Exists(destination) ? Path.Combine(destination, file.Name) : destination;
+        PgBackupException? failure = null;
+        foreach (ArchivedWalFile stored in await FindAsync(repository, file, cancellationToken).ConfigureAwait(false))
+        {
+            try
+            {
+                long size = await WriteAsync(repository, stored, target, cancellationToken).ConfigureAwait(false);
+                return new WalFetchResult
+                {
+                    Name = file.Name,
+                    Kind = file.Kind,
+                    Timeline = file.Timeline,
+                    Destination = target,
+                    Size = size,
+                    Duration = Stopwatch.GetElapsedTime(start),
+                    Repository = repository.Location,
+                    Key = stored.Object.Key,
+                };
+            }
+            catch (PgBackupException error) when (error.Id is "ObjectDamaged" or "EncryptionKeyInvalid" or "WalFileInvalid" or "ClusterIdentityMismatch")
+            {
+                log.Warning($"The object '{stored.Object.Key}' cannot be used: {error.Message}");
+                failure ??= error;
+            }
+            catch (PgBackupException error) when (error.Id == "ObjectNotFound")
+            {
+                log.Debug($"The object '{stored.Object.Key}' vanished before it was read.");
+            }
+        }
+        throw failure ?? PgErrors.WalSegmentNotFound(repository.Location, file.Name);
+    }
+
+    private static async Task<IReadOnlyList<ArchivedWalFile>> FindAsync(BackupRepository repository, WalFileName file, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<ArchivedWalFile> found = await WalArchive.FindAsync(repository, file, cancellationToken).ConfigureAwait(false);
+        if (found.Count == 0)
+        {
+            // "Not there" ends a recovery; a repository that is not there (a disk not mounted) must not. Listing tells the one from the other.
+            await foreach (string _ in repository.Store.ListFoldersAsync("", cancellationToken).ConfigureAwait(false))
+                return found;
+            throw PgErrors.RepositoryNotFound(repository.Location);
+        }
+        return found;
+    }
+
+    private static async Task<long> WriteAsync(BackupRepository repository, ArchivedWalFile stored, string target, CancellationToken cancellationToken)
+    {
+        string temporary = target + TemporarySuffix;
+        bool renamed = false;
+        FileStream? output = null;
+        try
+        {
+            output = Create(temporary, target);
+            long size = await CopyAsync(repository, stored, output, target, cancellationToken).ConfigureAwait(false);
+            try
+            {
+                output.Flush(flushToDisk: true);
+                await output.DisposeAsync().ConfigureAwait(false);
+                File.Move(temporary, target, overwrite: true);
+                renamed = true;
+                Posix.SyncDirectory(Path.GetDirectoryName(Path.GetFullPath(target))!);
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            {
+                throw PgErrors.WalDestinationUnwritable(target, error);
+            }
+            return size;
+        }
+        finally
+        {
+            if (output is not null)
+            {
+                await output.DisposeAsync().ConfigureAwait(false);
+                if (!renamed)
+                    File.Delete(temporary);
+            }
+        }
+    }
+
+    private static FileStream Create(string temporary, string target)
+    {
+        try
+        {
+            var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, Share = FileShare.None, BufferSize = 0 };
+            if (!OperatingSystem.IsWindows())
+                options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+            return new FileStream(temporary, options);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or NotSupportedException)
+        {
+            throw PgErrors.WalDestinationUnwritable(target, error);
+        }
+    }
+
+    private static async Task<long> CopyAsync(
+        BackupRepository repository, ArchivedWalFile stored, FileStream output, string target, CancellationToken cancellationToken)
+    {
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
+        byte[] head = new byte[WalContent.HeadSize];
+        try
+        {
+            Stream content = await repository.OpenDecodedAsync(stored.Object.Key, cancellationToken).ConfigureAwait(false);
+            await using (content.ConfigureAwait(false))
+            {
+                long length = 0;
+                int read;
+                while ((read = await content.ReadAsync(buffer.AsMemory(0, BufferSize), cancellationToken).ConfigureAwait(false)) > 0)
+                {
+                    if (length < head.Length)
+                        buffer.AsSpan(0, (int)Math.Min(read, head.Length - length)).CopyTo(head.AsSpan((int)length));
+                    length += read;
+                    if (length > 1 << 30)
+                        throw PgErrors.WalFileInvalid(stored.Object.Key, "it unpacks to more than the largest segment has.");
+                    await WriteBufferAsync(output, buffer.AsMemory(0, read), target, cancellationToken).ConfigureAwait(false);
+                }
+                if (WalContent.FindFault(stored.File, head.AsSpan(0, (int)Math.Min(length, head.Length)), length, out WalSegmentHeader? header) is { } fault)
+                    throw PgErrors.WalFileInvalid(stored.Object.Key, fault);
+                if (header is not null)
+                    await RequireKnownClusterAsync(repository, stored.File, header, cancellationToken).ConfigureAwait(false);
+                return length;
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private static async Task WriteBufferAsync(FileStream output, ReadOnlyMemory<byte> buffer, string target, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await output.WriteAsync(buffer, cancellationToken).ConfigureAwait(false);
+        }
+        catch (IOException error)
+        {
+            throw PgErrors.WalDestinationUnwritable(target, error);
+        }
+    }
+
+    private static async Task RequireKnownClusterAsync(
+        BackupRepository repository, WalFileName file, WalSegmentHeader header, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<ClusterIdentity> known = await RepositoryIdentity.ListAsync(repository, cancellationToken).ConfigureAwait(false);
+        if (known.Count > 0 && !known.Any(cluster => cluster.SystemIdentifier == header.SystemIdentifier))
+            throw PgErrors.WalObjectForeign(repository.Location, file.Name, header.SystemIdentifier);
+    }
+}

@@ -1,0 +1,120 @@
+using System.Buffers;
+using PgBackup.Codecs;
+using PgBackup.Repository;
+using PgBackup.Storage;
+
+namespace PgBackup.Wal;
+
+/// <summary>Writes a WAL file as an object: compressed on several cores, then encrypted where there is a key.</summary>
+internal static class WalObjectEncoder
+{
+    private const int ChunkSize = 4 << 20;
+
+    // A segment of the usual size has four chunks.
+    private static readonly int s_depth = Math.Clamp(Environment.ProcessorCount, 1, 4);
+
+    /// <summary>Returns when the object is durable and visible.</summary>
+    public static async Task PutAsync(BackupRepository repository, string key, LocalWalFile local, PutCondition condition, CancellationToken cancellationToken)
+    {
+        ObjectWriter writer = await repository.Store.CreateAsync(key, condition, cancellationToken).ConfigureAwait(false);
+        await using (writer.ConfigureAwait(false))
+        {
+            await WriteAsync(repository, local, writer, cancellationToken).ConfigureAwait(false);
+            await writer.CommitAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private static async Task WriteAsync(BackupRepository repository, LocalWalFile local, ObjectWriter writer, CancellationToken cancellationToken)
+    {
+        // The level comes from WALG_ZSTD_LEVEL and means nothing to the others.
+        int? level = repository.Compression == CompressionMethod.Zstd ? repository.CompressionLevel : null;
+        using PartEncoder encoder = PartEncoder.Create(repository.Compression, level);
+        using PartStream part = encoder.BeginPart();
+        using SecretStreamEncoder? secret = repository.Key is null ? null : new SecretStreamEncoder(repository.Key);
+        var compressed = new ArrayBufferWriter<byte>();
+        ArrayBufferWriter<byte> sealedBytes = secret is null ? compressed : new ArrayBufferWriter<byte>();
+        var waiting = new Queue<Chunk>(s_depth);
+        try
+        {
+            secret?.Begin(sealedBytes);
+            long offset = 0;
+            bool ended = false;
+            while (!ended)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                while (waiting.Count < s_depth && offset < local.Length)
+                {
+                    Chunk chunk = Chunk.Begin(encoder, local, offset);
+                    waiting.Enqueue(chunk);
+                    offset += chunk.Length;
+                }
+                if (waiting.TryPeek(out Chunk? first))
+                {
+                    await first.Encoding.ConfigureAwait(false);
+                    part.Append(first.Plaintext, first.Encoded, compressed);
+                    waiting.Dequeue().Release();
+                }
+                else
+                {
+                    part.Complete(compressed);
+                    ended = true;
+                }
+                if (secret is not null)
+                {
+                    secret.Append(compressed.WrittenSpan, sealedBytes);
+                    compressed.ResetWrittenCount();
+                    if (ended)
+                        secret.Complete(sealedBytes);
+                }
+                await writer.WriteAsync(sealedBytes.WrittenMemory, cancellationToken).ConfigureAwait(false);
+                sealedBytes.ResetWrittenCount();
+            }
+        }
+        finally
+        {
+            // No buffer may go back to the pool, and the encoder not away, while a thread still works on it.
+            foreach (Chunk chunk in waiting)
+            {
+                await ((Task)chunk.Encoding).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                chunk.Release();
+            }
+        }
+    }
+
+    private sealed class Chunk
+    {
+        private readonly byte[] _plaintext;
+        private readonly byte[] _encoded;
+
+        private Chunk(byte[] plaintext, int length, byte[] encoded, PartEncoder encoder)
+        {
+            _plaintext = plaintext;
+            Length = length;
+            _encoded = encoded;
+            Encoding = Task.Run(() => encoder.Encode(plaintext.AsSpan(0, length), encoded));
+        }
+
+        public int Length { get; }
+
+        public Task<int> Encoding { get; }
+
+        public ReadOnlySpan<byte> Plaintext => _plaintext.AsSpan(0, Length);
+
+        public ReadOnlySpan<byte> Encoded => _encoded.AsSpan(0, Encoding.Result);
+
+        public static Chunk Begin(PartEncoder encoder, LocalWalFile local, long offset)
+        {
+            int wanted = (int)Math.Min(ChunkSize, local.Length - offset);
+            byte[] plaintext = ArrayPool<byte>.Shared.Rent(wanted);
+            if (local.Read(plaintext.AsSpan(0, wanted), offset) != wanted)
+                throw Errors.PgErrors.WalFileChanged(local.Path);
+            return new Chunk(plaintext, wanted, ArrayPool<byte>.Shared.Rent(encoder.MaxEncodedLength(wanted)), encoder);
+        }
+
+        public void Release()
+        {
+            ArrayPool<byte>.Shared.Return(_plaintext);
+            ArrayPool<byte>.Shared.Return(_encoded);
+        }
+    }
+}

@@ -1,0 +1,149 @@
+using System.Diagnostics;
+using PgBackup.Codecs;
+using PgBackup.Errors;
+using PgBackup.Repository;
+using PgBackup.Repository.Documents;
+using PgBackup.Storage;
+
+namespace PgBackup.Wal;
+
+/// <summary>Puts WAL files into the archive: what <c>archive_command</c> does.</summary>
+public static class WalPush
+{
+    // Whoever loses a race looks again; each round means that another pusher got on.
+    private const int Attempts = 5;
+
+    /// <summary>
+    /// Stores one file (a segment, <c>.history</c>, <c>.backup</c>, <c>.partial</c>) and returns when it is durable and was read back. The same content again succeeds.
+    /// Throws <c>WalFileNameInvalid</c>, <c>WalFileUnreadable</c>, <c>WalFileInvalid</c>, <c>WalFileChanged</c>, <c>WalContentConflict</c>, <c>ClusterIdentityMismatch</c>,
+    /// <c>EncryptionKeyInvalid</c>, <c>WalWriteNotConfirmed</c>, and what the store throws.
+    /// </summary>
+    /// <param name="repository">Where to.</param>
+    /// <param name="path">The file; its name says what it is.</param>
+    /// <param name="log">Where to say what is done.</param>
+    /// <param name="cancellationToken">Stops it; nothing half-written is left visible.</param>
+    public static async Task<WalPushResult> PushAsync(
+        BackupRepository repository, string path, IOperationLog? log = null, CancellationToken cancellationToken = default)
+    {
+        long start = Stopwatch.GetTimestamp();
+        log ??= OperationLog.None;
+        using LocalWalFile local = LocalWalFile.Open(path);
+        if (local.Header is { } header)
+        {
+            var cluster = new ClusterIdentity(header.SystemIdentifier, header.MajorVersion, header.SegmentSize.Bytes, DateTimeOffset.UtcNow);
+            await RepositoryIdentity.RequireAsync(repository, cluster, newLineage: false, cancellationToken).ConfigureAwait(false);
+        }
+        for (int attempt = 1; ; attempt++)
+        {
+            try
+            {
+                if (await TryPushAsync(repository, local, log, cancellationToken).ConfigureAwait(false) is (var stored, var status))
+                    return Result(repository, local, stored, status, Stopwatch.GetElapsedTime(start));
+            }
+            catch (PgBackupException error) when (error.Id == "ObjectExists" && attempt < Attempts)
+            {
+                log.Debug($"Another pusher stored {local.Name} first; comparing.");
+            }
+            if (attempt == Attempts)
+                throw PgErrors.ObjectExists(repository.Location, RepositoryLayout.WalKey(local.Name.Name, repository.Compression));
+        }
+    }
+
+    /// <summary>One round; null when others changed the archive meanwhile.</summary>
+    private static async Task<(ArchivedWalFile Stored, WalPushStatus Status)?> TryPushAsync(
+        BackupRepository repository, LocalWalFile local, IOperationLog log, CancellationToken cancellationToken)
+    {
+        ArchivedWalFile? same = null;
+        var damaged = new List<ArchivedWalFile>();
+        foreach (ArchivedWalFile found in await WalArchive.FindAsync(repository, local.Name, cancellationToken).ConfigureAwait(false))
+        {
+            switch (await StoredWalJudge.JudgeAsync(repository, found, local, cancellationToken).ConfigureAwait(false))
+            {
+                case StoredWalState.Same:
+                    same ??= found;
+                    break;
+                case StoredWalState.Different:
+                    throw PgErrors.WalContentConflict(repository.Location, local.Name.Name, found.Object.Key);
+                case StoredWalState.Damaged:
+                    damaged.Add(found);
+                    break;
+                default:
+                    return null;
+            }
+        }
+        if (local.HasChanged)
+            throw PgErrors.WalFileChanged(local.Path);
+        foreach (ArchivedWalFile bad in damaged)
+        {
+            string copy = await WalSetAside.CopyAsync(repository, bad, cancellationToken).ConfigureAwait(false);
+            log.Warning($"The object '{bad.Object.Key}' cannot be read; it was copied to '{copy}' and is replaced.");
+        }
+        if (same is null)
+            same = await StoreAsync(repository, local, damaged, cancellationToken).ConfigureAwait(false);
+        else if (damaged.Count == 0)
+            return (same.Value, WalPushStatus.AlreadyStored);
+        if (same is null)
+            return null;
+        // Under other extensions: a reader might find them first.
+        foreach (ArchivedWalFile bad in damaged)
+        {
+            if (bad.Object.Key != same.Value.Object.Key && await WalSetAside.IsUnchangedAsync(repository, bad, cancellationToken).ConfigureAwait(false))
+                await repository.Store.DeleteAsync([bad.Object.Key], cancellationToken).ConfigureAwait(false);
+        }
+        return (same.Value, damaged.Count > 0 ? WalPushStatus.Replaced : WalPushStatus.Stored);
+    }
+
+    /// <summary>Writes the object, over a damaged one of the same name; null when that one changed meanwhile.</summary>
+    private static async Task<ArchivedWalFile?> StoreAsync(
+        BackupRepository repository, LocalWalFile local, List<ArchivedWalFile> damaged, CancellationToken cancellationToken)
+    {
+        CompressionMethod method = repository.Compression;
+        string key = RepositoryLayout.WalKey(local.Name.Name, method);
+        var condition = PutCondition.IfAbsent;
+        foreach (ArchivedWalFile bad in damaged)
+        {
+            if (bad.Object.Key != key)
+                continue;
+            // Replaced and not deleted first: a pusher beside us may have put a good one there, and that must never be missing.
+            if (!await WalSetAside.IsUnchangedAsync(repository, bad, cancellationToken).ConfigureAwait(false))
+                return null;
+            condition = PutCondition.None;
+        }
+        await WalObjectEncoder.PutAsync(repository, key, local, condition, cancellationToken).ConfigureAwait(false);
+        StoredObject item = await repository.Store.StatAsync(key, cancellationToken).ConfigureAwait(false)
+            ?? throw PgErrors.WalWriteNotConfirmed(repository.Location, key);
+        var stored = new ArchivedWalFile(local.Name, method, item);
+        if (await StoredWalJudge.JudgeAsync(repository, stored, local, cancellationToken).ConfigureAwait(false) != StoredWalState.Same)
+            throw local.HasChanged ? PgErrors.WalFileChanged(local.Path) : PgErrors.WalWriteNotConfirmed(repository.Location, key);
+        await RequireAloneAsync(repository, stored, local, damaged, cancellationToken).ConfigureAwait(false);
+        return stored;
+    }
+
+    /// <summary>The condition of the put guards one name only; a pusher with another codec may have stored other content in the same instant.</summary>
+    private static async Task RequireAloneAsync(
+        BackupRepository repository, ArchivedWalFile stored, LocalWalFile local, List<ArchivedWalFile> damaged, CancellationToken cancellationToken)
+    {
+        foreach (ArchivedWalFile other in await WalArchive.FindAsync(repository, local.Name, cancellationToken).ConfigureAwait(false))
+        {
+            if (other.Object.Key == stored.Object.Key || damaged.Contains(other))
+                continue;
+            if (await StoredWalJudge.JudgeAsync(repository, other, local, cancellationToken).ConfigureAwait(false) != StoredWalState.Different)
+                continue;
+            await repository.Store.DeleteAsync([stored.Object.Key], CancellationToken.None).ConfigureAwait(false);
+            throw PgErrors.WalContentConflict(repository.Location, local.Name.Name, other.Object.Key);
+        }
+    }
+
+    private static WalPushResult Result(BackupRepository repository, LocalWalFile local, ArchivedWalFile stored, WalPushStatus status, TimeSpan duration) => new()
+    {
+        Name = local.Name.Name,
+        Kind = local.Name.Kind,
+        Timeline = local.Name.Timeline,
+        Status = status,
+        Size = local.Length,
+        StoredSize = stored.Object.Size,
+        Duration = duration,
+        Repository = repository.Location,
+        Key = stored.Object.Key,
+    };
+}
