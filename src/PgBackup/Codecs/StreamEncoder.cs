@@ -22,12 +22,12 @@ public sealed class StreamEncoder : EncodingStream
         _encoded = ArrayPool<byte>.Shared.Rent(encoder.MaxEncodedLength(ChunkSize));
     }
 
-    /// <summary>A stream that compresses into <paramref name="destination"/> with the method's default level.</summary>
-    /// <exception cref="PgBackupException"><c>CompressionMethodReadOnly</c>.</exception>
-    public static Stream Open(Stream destination, CompressionMethod method, bool leaveOpen = false)
+    /// <summary>A stream that compresses into <paramref name="destination"/>.</summary>
+    /// <exception cref="PgBackupException"><c>CompressionMethodReadOnly</c>, <c>CompressionLevelInvalid</c>.</exception>
+    public static Stream Open(Stream destination, CompressionMethod method, bool leaveOpen = false, int? level = null)
     {
         ArgumentNullException.ThrowIfNull(destination);
-        return new StreamEncoder(destination, PartEncoder.Create(method), leaveOpen);
+        return new StreamEncoder(destination, PartEncoder.Create(method, level), leaveOpen);
     }
 
     private protected override int Encode(ReadOnlySpan<byte> plaintext, IBufferWriter<byte> output)
