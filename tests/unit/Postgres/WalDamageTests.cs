@@ -99,9 +99,12 @@ public sealed class WalDamageTests(WalDamageFixture wal) : IClassFixture<WalDama
     public async Task A_changed_page_header_is_found(int offset)
     {
         Random random = new(offset);
+        // An older address on the very last page is what a recycled segment looks like: no damage to be found.
+        Lsn lastPage = new(wal.Records[^1].Start.Value & ~(ulong)(PageSize - 1));
+        List<WalRecord> earlier = [.. wal.Records.Where(r => r.Start < lastPage)];
         for (int i = 0; i < 30; i++)
         {
-            WalRecord record = wal.Records[random.Next(wal.Records.Count)];
+            WalRecord record = earlier[random.Next(earlier.Count)];
             Lsn page = new(record.Start.Value & ~(ulong)(PageSize - 1));
             (List<WalRecord> records, WalEnd end) = await ReadFlippedAsync(page + (ulong)offset, random.Next(8));
             Assert.False(end.IsClean, $"page {page}: {WalLoad.Text(end)}");
