@@ -1,0 +1,108 @@
+using PgBackup.Codecs;
+using PgBackup.Storage;
+
+namespace PgBackup.Repository;
+
+/// <summary>
+/// Which segments and histories the archive holds, from one listing: two words a segment, so that the ten million segments of a big archive fit into memory.
+/// </summary>
+public sealed class WalInventory
+{
+    private readonly Dictionary<TimelineId, SortedSegments> _timelines = [];
+    private readonly List<TimelineId> _histories = [];
+
+    private WalInventory()
+    {
+    }
+
+    /// <summary>The timelines that have a history file, in order.</summary>
+    public IReadOnlyList<TimelineId> Histories => _histories;
+
+    /// <summary>The timelines that have segments, in order.</summary>
+    public IEnumerable<TimelineId> Timelines => _timelines.Keys.Order();
+
+    /// <summary>Lists the archive.</summary>
+    public static async Task<WalInventory> LoadAsync(BackupRepository repository, CancellationToken cancellationToken = default)
+    {
+        var inventory = new WalInventory();
+        await foreach (ArchivedWalFile item in WalArchive.ListAsync(repository, cancellationToken).ConfigureAwait(false))
+        {
+            if (item.File.Kind == WalFileKind.Segment)
+                inventory.Add(item);
+            else if (item.File.Kind == WalFileKind.History && !inventory._histories.Contains(item.File.Timeline))
+                inventory._histories.Add(item.File.Timeline);
+        }
+        inventory._histories.Sort();
+        foreach (SortedSegments segments in inventory._timelines.Values)
+            segments.Sort();
+        return inventory;
+    }
+
+    /// <summary>Whether the segment is there.</summary>
+    public bool Contains(WalSegmentName segment) => Find(segment) is not null;
+
+    /// <summary>The stored bytes of a segment; 0 when it is not there.</summary>
+    public long SizeOf(WalSegmentName segment) => Find(segment)?.Size ?? 0;
+
+    /// <summary>The object of a segment; null when it is not there. Of several the one that wal-g's fetch would take.</summary>
+    public string? KeyOf(WalSegmentName segment) => Find(segment) is not { } entry ? null
+        : RepositoryLayout.WalKey(segment.ToString(), (CompressionMethod)entry.Method) + (entry.HasDot ? "." : "");
+
+    /// <summary>The newest segment of a timeline; null when it has none.</summary>
+    public WalSegmentName? LastOf(TimelineId timeline, WalSegmentSize size) =>
+        _timelines.TryGetValue(timeline, out SortedSegments? segments) && segments.Last is { } last
+            ? WalSegmentName.Of(timeline, (last >> 32) * size.SegmentsPerLogId + (uint)last, size)
+            : null;
+
+    private static ulong NumberOf(WalSegmentName segment) => ((ulong)segment.LogId << 32) | segment.Segment;
+
+    private Entry? Find(WalSegmentName segment) =>
+        _timelines.TryGetValue(segment.Timeline, out SortedSegments? segments) ? segments.Find(NumberOf(segment)) : null;
+
+    private void Add(ArchivedWalFile item)
+    {
+        WalSegmentName segment = item.File.Segment!.Value;
+        if (!_timelines.TryGetValue(segment.Timeline, out SortedSegments? segments))
+            _timelines[segment.Timeline] = segments = new SortedSegments();
+        bool hasDot = item.Method == CompressionMethod.None && item.Object.Key.EndsWith('.');
+        segments.Add(new Entry(NumberOf(segment), (uint)Math.Min(item.Object.Size, uint.MaxValue), (byte)item.Method, hasDot));
+    }
+
+    private readonly record struct Entry(ulong Number, uint Size, byte Method, bool HasDot);
+
+    private sealed class SortedSegments
+    {
+        private static readonly int[] s_preference = Preference();
+        private readonly List<Entry> _entries = [];
+
+        public ulong? Last => _entries.Count == 0 ? null : _entries[^1].Number;
+
+        public void Add(Entry entry) => _entries.Add(entry);
+
+        public void Sort() => _entries.Sort(static (a, b) => a.Number != b.Number
+            ? a.Number.CompareTo(b.Number)
+            : s_preference[a.Method].CompareTo(s_preference[b.Method]));
+
+        public Entry? Find(ulong number)
+        {
+            int low = 0, high = _entries.Count;
+            while (low < high)
+            {
+                int middle = (low + high) >>> 1;
+                if (_entries[middle].Number < number)
+                    low = middle + 1;
+                else
+                    high = middle;
+            }
+            return low < _entries.Count && _entries[low].Number == number ? _entries[low] : null;
+        }
+
+        private static int[] Preference()
+        {
+            int[] order = new int[Enum.GetValues<CompressionMethod>().Length];
+            for (int i = 0; i < CompressionNames.Readable.Count; i++)
+                order[(int)CompressionNames.Readable[i]] = i;
+            return order;
+        }
+    }
+}

@@ -1,0 +1,145 @@
+using PgBackup.Errors;
+using PgBackup.Repository;
+using PgBackup.Repository.Documents;
+using PgBackup.Storage;
+
+namespace PgBackup.Restore.Fetching;
+
+/// <summary>What fetching a chain came to.</summary>
+/// <param name="Files">The tar members written.</param>
+/// <param name="Bytes">Their bytes.</param>
+/// <param name="Warnings">What needs attention.</param>
+internal sealed record FetchResult(long Files, long Bytes, IReadOnlyList<string> Warnings);
+
+/// <summary>
+/// Brings the files of a chain of backups into a destination: the full backup, then each delta on it, the newest one's labels and control file at the end, and then
+/// the proof that every file came.
+/// </summary>
+internal sealed class BackupFetcher(BackupRepository repository, RestoreDestination destination, int workers, FetchProgress progress, IOperationLog log)
+{
+    /// <summary>
+    /// Fetches the chain, the full backup's name first. Throws <c>BackupDamaged</c>, <c>ChainBroken</c>, <c>ObjectMissing</c>, <c>MemberNameInvalid</c>,
+    /// <c>EncryptionKeyInvalid</c>, <c>RestoreWriteFailed</c>; what was written so far is then left, unable to start.
+    /// </summary>
+    public async Task<FetchResult> FetchAsync(IReadOnlyList<BackupName> chain, CancellationToken cancellationToken)
+    {
+        WantedFiles wanted = await WantedFiles.ReadAsync(repository, chain, cancellationToken).ConfigureAwait(false);
+        for (int level = 0; level < chain.Count; level++)
+        {
+            log.Verbose($"Restoring the files of '{chain[level]}'.");
+            await FetchLevelAsync(chain[level], level, level == chain.Count - 1, wanted, cancellationToken).ConfigureAwait(false);
+        }
+        await RequireAllAsync(chain, wanted, cancellationToken).ConfigureAwait(false);
+        return new FetchResult(progress.Files, progress.Bytes, progress.Warnings);
+    }
+
+    private async Task FetchLevelAsync(BackupName backup, int level, bool isTarget, WantedFiles wanted, CancellationToken cancellationToken)
+    {
+        BackupParts parts = await BackupParts.ListAsync(repository, backup, cancellationToken).ConfigureAwait(false);
+        parts.Require(repository.Location);
+        var writer = new MemberWriter(repository, backup, level, isTarget, parts.Label is not null, wanted, destination, progress);
+        var streamed = new Dictionary<string, StoredObject>(StringComparer.Ordinal);
+        foreach (StoredObject part in parts.Data)
+            streamed[part.Key] = part;
+
+        // Linked, so that the first failure ends all the work.
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        PartIndexReader? index = await TryOpenIndexAsync(backup, stop.Token).ConfigureAwait(false);
+        if (index is not null)
+        {
+            await using (index.ConfigureAwait(false))
+                await FetchIndexedAsync(index, backup, streamed, writer, stop).ConfigureAwait(false);
+        }
+        var options = new ParallelOptions { MaxDegreeOfParallelism = workers, CancellationToken = cancellationToken };
+        await Parallel.ForEachAsync(streamed.Keys, options, async (key, token) =>
+            await StreamedPart.FetchAsync(repository, key, null, writer, false, token).ConfigureAwait(false)).ConfigureAwait(false);
+        if (!isTarget)
+            return;
+        foreach (StoredObject? special in new[] { parts.Label, parts.Control })
+        {
+            if (special is { } item)
+                await StreamedPart.FetchAsync(repository, item.Key, null, writer, true, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task FetchIndexedAsync(
+        PartIndexReader index, BackupName backup, Dictionary<string, StoredObject> streamed, MemberWriter writer, CancellationTokenSource stop)
+    {
+        IndexedFetch fetch = new(repository, workers);
+        await using (fetch.ConfigureAwait(false))
+        {
+            Task working = fetch.RunAsync(stop.Token);
+            // A worker that fails must not leave the loop below waiting for room.
+            Task watching = working.ContinueWith(_ => stop.CancelAsync(), CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default).Unwrap();
+            try
+            {
+                await foreach (IndexedPart part in index.ReadPartsAsync(stop.Token).ConfigureAwait(false))
+                    await FetchPartAsync(fetch, part, backup, streamed, writer, stop.Token).ConfigureAwait(false);
+                fetch.Complete();
+            }
+            catch (Exception error)
+            {
+                fetch.Complete(error);
+                await stop.CancelAsync().ConfigureAwait(false);
+                if (!working.IsFaulted)
+                {
+                    await working.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                    throw;
+                }
+            }
+            await working.ConfigureAwait(false);
+        }
+    }
+
+    private async Task FetchPartAsync(
+        IndexedFetch fetch, IndexedPart part, BackupName backup, Dictionary<string, StoredObject> streamed, MemberWriter writer, CancellationToken cancellationToken)
+    {
+        string key = RepositoryLayout.PartFolder(backup) + part.Name;
+        if (!streamed.Remove(key, out StoredObject stored))
+        {
+            if (BackupParts.IsSpecial(part.Name))
+                return;
+            throw PgErrors.ObjectMissing(repository.Location, backup.Text, key);
+        }
+        if (stored.Size != part.Size)
+            throw writer.Damaged($"{part.Name} has {stored.Size} bytes, its index says {part.Size}.");
+        bool hasIncrements = false;
+        foreach (IndexedMember member in part.Members)
+            hasIncrements |= member.Kind == MemberKind.Increment;
+        if (part.RandomAccess && !hasIncrements && repository.Key is null)
+            await fetch.AddAsync(key, part, writer, cancellationToken).ConfigureAwait(false);
+        else
+            await fetch.AddStreamAsync(key, part, writer, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task<PartIndexReader?> TryOpenIndexAsync(BackupName backup, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await PartIndexReader.TryOpenAsync(repository, backup, cancellationToken).ConfigureAwait(false);
+        }
+        catch (PgBackupException error) when (error.Id is "DocumentInvalid" or "ObjectDamaged")
+        {
+            // The parts say everything themselves; the index only makes it faster, and each codec has checksums of its own.
+            progress.Warn($"The index of '{backup}' is damaged ({error.Message}); its parts were read without it.");
+            return null;
+        }
+    }
+
+    private async Task RequireAllAsync(IReadOnlyList<BackupName> chain, WantedFiles wanted, CancellationToken cancellationToken)
+    {
+        if (!File.Exists(destination.PathOf(RestoreDestination.PendingControlFile)))
+            throw PgErrors.BackupDamaged(repository.Location, chain[^1].Text, "none of its parts holds global/pg_control.");
+        int owed = wanted.CountOwed();
+        if (owed == 0)
+            return;
+        var names = new List<string>();
+        await FilesMetadataReader.TryReadAsync(repository, RepositoryLayout.FilesMetadataKey(chain[^1]), file =>
+        {
+            if (names.Count < 5 && wanted.IsOwed(file.Name))
+                names.Add(file.Name);
+        }, null, cancellationToken).ConfigureAwait(false);
+        throw PgErrors.BackupDamaged(
+            repository.Location, chain[^1].Text, $"{owed} of its files are in none of its parts, among them {string.Join(", ", names)}.");
+    }
+}

@@ -1,0 +1,264 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using Microsoft.Win32.SafeHandles;
+using PgBackup.Errors;
+using PgBackup.Platform;
+
+namespace PgBackup.Restore.Fetching;
+
+/// <summary>A tablespace of the restored cluster and the folder that holds it.</summary>
+/// <param name="Oid">Its OID, the name of its link in <c>pg_tblspc</c>.</param>
+/// <param name="Source">Where it lay when the backup was taken.</param>
+/// <param name="Target">Where it will lie.</param>
+public sealed record RestoredTablespace(uint Oid, string Source, string Target)
+{
+    /// <summary>True when it will lie elsewhere than it did.</summary>
+    public bool IsMapped => !string.Equals(Source, Target, StringComparison.Ordinal);
+}
+
+/// <summary>
+/// The data directory that comes to be, and the only place that writes files of it: nothing ever lands outside of it and of its tablespaces. It cannot be started
+/// as a cluster before <see cref="Complete"/>: until then the control file has another name, and a marker says what is going on.
+/// </summary>
+internal sealed class RestoreDestination : IDisposable
+{
+    /// <summary>The file that is there while, and only while, a restore is unfinished.</summary>
+    public const string MarkerName = "pgbackup_restore_in_progress";
+
+    /// <summary>The control file's name until everything else is durable.</summary>
+    public const string PendingControlFile = "global/pg_control.pgbackup";
+
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
+    // What PostgreSQL expects to find even when nothing is in it; a backup may lack those that were links (pg_wal on another disk).
+    private static readonly string[] s_folders =
+    [
+        "base", "global", "pg_commit_ts", "pg_dynshmem", "pg_logical", "pg_logical/mappings", "pg_logical/snapshots", "pg_multixact", "pg_multixact/members",
+        "pg_multixact/offsets", "pg_notify", "pg_replslot", "pg_serial", "pg_snapshots", "pg_stat", "pg_stat_tmp", "pg_subtrans", "pg_tblspc", "pg_twophase",
+        "pg_wal", "pg_wal/archive_status", "pg_xact",
+    ];
+
+    private readonly ConcurrentDictionary<string, bool> _folders = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, string> _tablespaces = new(StringComparer.Ordinal);
+    private readonly List<PosixFileSystem> _fileSystems = [];
+    private readonly (uint User, uint Group)? _owner;
+
+    /// <summary>Writes to <paramref name="root"/>; gives everything to <paramref name="owner"/> when there is one.</summary>
+    public RestoreDestination(string root, IReadOnlyList<RestoredTablespace> tablespaces, (uint User, uint Group)? owner)
+    {
+        Root = root;
+        Tablespaces = tablespaces;
+        _owner = owner;
+        foreach (RestoredTablespace tablespace in tablespaces)
+            _tablespaces[tablespace.Oid.ToString(CultureInfo.InvariantCulture)] = tablespace.Target;
+    }
+
+    /// <summary>The data directory.</summary>
+    public string Root { get; }
+
+    /// <summary>The tablespaces.</summary>
+    public IReadOnlyList<RestoredTablespace> Tablespaces { get; }
+
+    /// <summary>
+    /// The normal form of a tar member's name, relative to the data directory; null when it leads out of it. The data directory itself is empty.
+    /// </summary>
+    public static string? Normalize(string member)
+    {
+        string relative = member.TrimEnd('/');
+        if (relative.StartsWith("./", StringComparison.Ordinal))
+            relative = relative[2..];
+        if (relative.StartsWith('/'))
+            relative = relative[1..];
+        if (relative is "" or ".")
+            return "";
+        foreach (Range part in relative.AsSpan().Split('/'))
+        {
+            ReadOnlySpan<char> name = relative.AsSpan()[part];
+            if (name.IsEmpty || name is "." or ".." || name.Contains('\0') || (OperatingSystem.IsWindows() && name.ContainsAny('\\', ':')))
+                return null;
+        }
+        return relative;
+    }
+
+    /// <summary>The folders are made, the marker is written, the links of tablespaces are set. The destination is empty or absent before.</summary>
+    public void Prepare(string marker)
+    {
+        Guard(Root, () =>
+        {
+            EnsureFolder(Root);
+            SetFolderMode(Root, OwnerOnly);
+            File.WriteAllText(Path.Combine(Root, MarkerName), marker);
+            Own(Path.Combine(Root, MarkerName));
+            foreach (RestoredTablespace tablespace in Tablespaces)
+            {
+                EnsureFolder(tablespace.Target);
+                SetFolderMode(tablespace.Target, OwnerOnly);
+            }
+            if (PosixFileSystem.IsSupported)
+            {
+                _fileSystems.Add(PosixFileSystem.Open(Root));
+                foreach (RestoredTablespace tablespace in Tablespaces)
+                    _fileSystems.Add(PosixFileSystem.Open(tablespace.Target));
+            }
+            foreach (string folder in s_folders)
+                EnsureFolder(Path.Combine(Root, folder));
+            foreach (RestoredTablespace tablespace in Tablespaces)
+            {
+                string link = Path.Combine(Root, "pg_tblspc", tablespace.Oid.ToString(CultureInfo.InvariantCulture));
+                File.CreateSymbolicLink(link, tablespace.Target);
+                Own(link);
+            }
+        });
+    }
+
+    /// <summary>Makes a folder with the permissions that it had, never fewer than its owner needs.</summary>
+    public void CreateFolder(string relative, UnixFileMode mode)
+    {
+        string path = PathOf(relative);
+        Guard(path, () =>
+        {
+            EnsureFolder(path);
+            SetFolderMode(path, (mode & ~(UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute)) | OwnerOnly);
+        });
+    }
+
+    /// <summary>Begins a file, empty; what was there under its name is replaced.</summary>
+    public DestinationFile CreateFile(string relative, UnixFileMode mode)
+    {
+        string path = PathOf(relative);
+        return Guard(path, () =>
+        {
+            EnsureFolder(Path.GetDirectoryName(path)!);
+            SafeFileHandle handle = File.OpenHandle(path, FileMode.Create, FileAccess.Write, FileShare.ReadWrite);
+            if (!OperatingSystem.IsWindows())
+                File.SetUnixFileMode(handle, (mode & (UnixFileMode)0x1ff) | UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            if (_owner is { } owner)
+                Posix.ChangeOwner(handle, owner.User, owner.Group);
+            return new DestinationFile(path, handle);
+        });
+    }
+
+    /// <summary>Opens a file that an earlier backup of the chain has brought; null when there is none.</summary>
+    public DestinationFile? OpenFile(string relative)
+    {
+        string path = PathOf(relative);
+        return Guard(path, () => File.Exists(path) ? new DestinationFile(path, File.OpenHandle(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite)) : null);
+    }
+
+    /// <summary>Writes a small file whole.</summary>
+    public void WriteFile(string relative, ReadOnlySpan<byte> content)
+    {
+        using DestinationFile file = CreateFile(relative, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        file.Write(content, 0);
+    }
+
+    /// <summary>Removes a file, where there is one.</summary>
+    public void RemoveFile(string relative) => Guard(relative, () => File.Delete(PathOf(relative)));
+
+    /// <summary>Where a file of the data directory lies; those of tablespaces lie in their folders.</summary>
+    public string PathOf(string relative)
+    {
+        const string Prefix = "pg_tblspc/";
+        if (_tablespaces.Count > 0 && relative.StartsWith(Prefix, StringComparison.Ordinal))
+        {
+            int end = relative.IndexOf('/', Prefix.Length);
+            string oid = end < 0 ? relative[Prefix.Length..] : relative[Prefix.Length..end];
+            if (_tablespaces.TryGetValue(oid, out string? target))
+                return end < 0 ? target : Path.Combine(target, relative[(end + 1)..]);
+        }
+        return relative.Length == 0 ? Root : Path.Combine(Root, relative);
+    }
+
+    /// <summary>Makes everything durable, and then a cluster of it: the control file gets its name, the marker goes.</summary>
+    public void Complete(CancellationToken cancellationToken)
+    {
+        Guard(Root, () =>
+        {
+            SyncAll(cancellationToken);
+            string global = Path.Combine(Root, "global");
+            File.Move(Path.Combine(Root, PendingControlFile), Path.Combine(global, "pg_control"), overwrite: true);
+            Posix.SyncDirectory(global);
+            File.Delete(Path.Combine(Root, MarkerName));
+            Posix.SyncDirectory(Root);
+            Posix.SyncDirectory(Path.GetDirectoryName(Root)!);
+        });
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (PosixFileSystem fileSystem in _fileSystems)
+            fileSystem.Dispose();
+        _fileSystems.Clear();
+    }
+
+    private void SyncAll(CancellationToken cancellationToken)
+    {
+        if (PosixFileSystem.IsSupported)
+        {
+            foreach (PosixFileSystem fileSystem in _fileSystems)
+                fileSystem.Sync();
+            return;
+        }
+        var options = new ParallelOptions { CancellationToken = cancellationToken };
+        foreach (string root in Tablespaces.Select(t => t.Target).Prepend(Root))
+        {
+            var everything = new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint };
+            Parallel.ForEach(Directory.EnumerateFiles(root, "*", everything), options, static path =>
+            {
+                using SafeFileHandle handle = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+                RandomAccess.FlushToDisk(handle);
+            });
+            Parallel.ForEach(Directory.EnumerateDirectories(root, "*", everything).Append(root), options, Posix.SyncDirectory);
+        }
+    }
+
+    private void EnsureFolder(string path)
+    {
+        if (_folders.ContainsKey(path))
+            return;
+        if (!Directory.Exists(path))
+        {
+            if (Path.GetDirectoryName(path) is { Length: > 0 } parent)
+                EnsureFolder(parent);
+            if (OperatingSystem.IsWindows())
+                Directory.CreateDirectory(path);
+            else
+                Directory.CreateDirectory(path, OwnerOnly);
+            Own(path);
+        }
+        _folders.TryAdd(path, true);
+    }
+
+    private void SetFolderMode(string path, UnixFileMode mode)
+    {
+        if (OperatingSystem.IsWindows())
+            return;
+        File.SetUnixFileMode(path, mode);
+        Own(path);
+    }
+
+    private void Own(string path)
+    {
+        if (_owner is { } owner)
+            Posix.ChangeOwner(path, owner.User, owner.Group);
+    }
+
+    private static void Guard(string path, Action action) => Guard(path, () =>
+    {
+        action();
+        return true;
+    });
+
+    private static T Guard<T>(string path, Func<T> action)
+    {
+        try
+        {
+            return action();
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw PgErrors.RestoreWriteFailed(path, error);
+        }
+    }
+}

@@ -1,0 +1,172 @@
+using PgBackup.Errors;
+using PgBackup.Postgres.Files;
+using PgBackup.Postgres.WalRecords;
+using PgBackup.Repository;
+using PgBackup.Repository.Documents;
+using PgBackup.Restore.Fetching;
+
+namespace PgBackup.Restore.Planning;
+
+/// <summary>Makes the plan of a restore and proves it; writes nothing.</summary>
+public static class RestorePlanner
+{
+    /// <summary>
+    /// Throws <c>BackupNotFound</c>, <c>TargetNotReachable</c>, <c>WalGapDetected</c>, <c>WalDamaged</c>, <c>ChainBroken</c>, <c>ObjectMissing</c>,
+    /// <c>BackupDamaged</c>, <c>EncryptionKeyInvalid</c>, <c>DestinationNotEmpty</c>, <c>DestinationInUse</c>, <c>DestinationNotReplaceable</c>, <c>InsufficientSpace</c>,
+    /// <c>TablespaceMappingRequired</c>, <c>TablespaceMappingInvalid</c>.
+    /// </summary>
+    public static async Task<RestorePlan> PlanAsync(
+        BackupRepository repository, RestoreRequest request, IProgress<OperationProgress>? progress = null, IOperationLog? log = null, CancellationToken cancellationToken = default)
+    {
+        progress ??= NoProgress.Instance;
+        IReadOnlyList<ClusterBackup> catalog = await BackupCatalog.ListAsync(repository, cancellationToken).ConfigureAwait(false);
+        ClusterBackup? named = request.Name is null ? null : Named(repository, catalog, request.Name);
+        if (named is { Status: not BackupStatus.Complete })
+            await BackupProof.RequireAsync(repository, named, catalog, cancellationToken).ConfigureAwait(false);
+        IReadOnlyList<ClusterPast> pasts = await ClusterPast.ReadAllAsync(repository, catalog, cancellationToken).ConfigureAwait(false);
+        ClusterPast past = pasts.Where(p => named is null || p.Backups.Contains(named)).MaxBy(p => p.Backups[^1].StartTime)
+            ?? throw (catalog.FirstOrDefault(b => b.Problem is not null) is { } broken
+                ? PgErrors.ChainBroken(repository.Location, broken.Name, broken.Problem!)
+                : PgErrors.NoBackups(repository.Location));
+
+        var warnings = new List<string>();
+        TimelineHistory history = ChooseHistory(past, request, named);
+        List<ClusterBackup> candidates = [.. past.BackupsOn(history).Where(b => named is null || b.Name == named.Name)];
+        while (true)
+        {
+            var finder = new TargetFinder(past, history, request.Target, candidates, progress);
+            Reach reach = await FindAsync(past, finder, request, named, progress, cancellationToken).ConfigureAwait(false);
+            try
+            {
+                ProvenBackup proven = await BackupProof.RequireAsync(repository, reach.Backup, catalog, cancellationToken).ConfigureAwait(false);
+                RestorePlan plan = await DescribeAsync(past, finder, reach, proven, request, warnings, cancellationToken).ConfigureAwait(false);
+                return request.DataDirectory is null ? plan : await DestinationPlanner.CompleteAsync(repository, plan, proven, request, cancellationToken).ConfigureAwait(false);
+            }
+            catch (PgBackupException error) when (named is null && candidates.Count > 1 && error.Id is "ObjectMissing" or "ChainBroken" or "BackupDamaged")
+            {
+                warnings.Add($"The backup '{reach.Backup.Name}' was passed over: {error.Message}");
+                (log ?? OperationLog.None).Warning(warnings[^1]);
+                candidates.Remove(reach.Backup);
+            }
+        }
+    }
+
+    private static ClusterBackup Named(BackupRepository repository, IReadOnlyList<ClusterBackup> catalog, string name) =>
+        (name.Equals("LATEST", StringComparison.OrdinalIgnoreCase)
+            ? catalog.LastOrDefault(b => b.Status == BackupStatus.Complete)
+            : catalog.FirstOrDefault(b => b.Name == name)) ?? throw PgErrors.BackupNotFound(name, repository.Location);
+
+    /// <summary>The newest timeline that leads on from a backup, as PostgreSQL's <c>latest</c>; or the one that was asked for.</summary>
+    private static TimelineHistory ChooseHistory(ClusterPast past, RestoreRequest request, ClusterBackup? named)
+    {
+        bool Usable(TimelineHistory history) => past.BackupsOn(history).Any(b => named is null || b.Name == named.Name);
+        if (request.Timeline is { } asked)
+        {
+            TimelineHistory history = past.HistoryOf(asked);
+            if (Usable(history))
+                return history;
+            throw PgErrors.TargetNotReachable(
+                request.Target.ToString(),
+                past.Timelines().Contains(asked)
+                    ? $"no backup{(named is null ? "" : $" '{named.Name}'")} lies on the way to timeline {asked}."
+                    : $"the archive knows no timeline {asked}.",
+                $"Timelines with a way from a backup: {string.Join(", ", past.Timelines().Where(t => Usable(past.HistoryOf(t))))}.");
+        }
+        foreach (TimelineId timeline in past.Timelines())
+        {
+            if (Usable(past.HistoryOf(timeline)))
+                return past.HistoryOf(timeline);
+        }
+        throw PgErrors.NoBackups(past.Repository.Location);
+    }
+
+    private static async Task<Reach> FindAsync(
+        ClusterPast past, TargetFinder finder, RestoreRequest request, ClusterBackup? named, IProgress<OperationProgress> progress, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await finder.FindAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (PgBackupException error) when (error.Id is "TargetNotReachable" or "WalGapDetected" && request.Timeline is null)
+        {
+            if (await OtherTimelineAsync(past, finder, request, named, progress, cancellationToken).ConfigureAwait(false) is not { } other)
+                throw;
+            throw PgErrors.TargetNotReachable(request.Target.ToString(), $"{error.Message} It lies on timeline {other}.", $"Give -Timeline {other} to follow that one.");
+        }
+    }
+
+    private static async Task<TimelineId?> OtherTimelineAsync(
+        ClusterPast past, TargetFinder tried, RestoreRequest request, ClusterBackup? named, IProgress<OperationProgress> progress, CancellationToken cancellationToken)
+    {
+        foreach (TimelineId timeline in past.Timelines())
+        {
+            TimelineHistory history = past.HistoryOf(timeline);
+            ClusterBackup[] candidates = [.. past.BackupsOn(history).Where(b => named is null || b.Name == named.Name)];
+            if (timeline == tried.Path.History.Timeline || candidates.Length == 0)
+                continue;
+            try
+            {
+                await new TargetFinder(past, history, request.Target, candidates, progress).FindAsync(cancellationToken).ConfigureAwait(false);
+                return timeline;
+            }
+            catch (PgBackupException error) when (error.Id is "TargetNotReachable" or "WalGapDetected" or "WalDamaged")
+            {
+                // Not on this one either.
+            }
+        }
+        return null;
+    }
+
+    private static async Task<RestorePlan> DescribeAsync(
+        ClusterPast past, TargetFinder finder, Reach reach, ProvenBackup proven, RestoreRequest request, List<string> warnings, CancellationToken cancellationToken)
+    {
+        WalPath path = finder.Path;
+        TimelineHistory history = path.History;
+        ClusterBackup backup = reach.Backup;
+        Lsn start = backup.StartLsn!.Value;
+        ControlFile control = await ClusterPast.ReadControlFileAsync(past.Repository, proven.Chain[^1], cancellationToken).ConfigureAwait(false);
+        if (backup.SystemIdentifier is { } told && told != control.SystemIdentifier)
+            throw PgErrors.BackupDamaged(past.Repository.Location, backup.Name, $"its control file is of the cluster {control.SystemIdentifier}, not of {told}.");
+        WalTransactionEnd? last = await finder.Scanner.LastTransactionAsync(start, reach.Stop, cancellationToken).ConfigureAwait(false);
+        ulong first = path.NumberOf(start), final = path.NumberBefore(reach.Needed);
+        // Without a history file only the backup's own timeline can be followed, and not by its number.
+        string timeline = past.HasHistory(history.Timeline) ? history.Timeline.ToString() : "current";
+        return new RestorePlan
+        {
+            Target = request.Target,
+            Name = backup.Name,
+            Backup = backup,
+            Chain = [.. proven.Chain.Select(n => n.Text)],
+            Timeline = history.Timeline,
+            TimelinePath = Steps(history, start, reach.Stop),
+            FirstSegment = path.Segment(first).ToString(),
+            LastSegment = path.Segment(final).ToString(),
+            SegmentCount = (int)(final - first + 1),
+            WalSize = path.StoredBytes(first, final),
+            ConsistentLsn = backup.FinishLsn!.Value,
+            ReachedLsn = reach.Stop,
+            ReachedTime = last?.Time,
+            TargetAction = request.TargetAction,
+            DataDirectory = request.DataDirectory,
+            RequiredSpace = DestinationPlanner.RequiredSpace(backup, control.WalSegmentSize),
+            RecoverySettings = RecoverySettings.For(request, timeline, reach.LastRecord),
+            Warnings = warnings,
+            Repository = past.Repository.Location,
+            Control = control,
+        };
+    }
+
+    private static List<TimelineStep> Steps(TimelineHistory history, Lsn start, Lsn stop)
+    {
+        var steps = new List<TimelineStep>();
+        foreach (TimelineSpan span in history.Path)
+        {
+            if (span.End is { } end && end <= start)
+                continue;
+            if (steps.Count > 0 && span.Start >= stop)
+                break;
+            steps.Add(new TimelineStep(span.Timeline, span.Start > start ? span.Start : start, span.End < stop ? span.End : null));
+        }
+        return steps;
+    }
+}

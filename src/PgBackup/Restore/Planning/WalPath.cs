@@ -1,0 +1,77 @@
+using PgBackup.Postgres.Files;
+using PgBackup.Repository;
+
+namespace PgBackup.Restore.Planning;
+
+/// <summary>A stretch of segments without a gap, by number.</summary>
+/// <param name="First">The first.</param>
+/// <param name="Last">The last.</param>
+/// <param name="Missing">The segment behind the last one, when the archive holds later ones; null when it ends here.</param>
+internal sealed record WalRun(ulong First, ulong Last, WalSegmentName? Missing);
+
+/// <summary>The log as the archive holds it along one timeline's history: which segment recovery would ask for, and which are there.</summary>
+internal sealed class WalPath(WalInventory inventory, TimelineHistory history, WalSegmentSize size)
+{
+    /// <summary>The history.</summary>
+    public TimelineHistory History { get; } = history;
+
+    /// <summary>The segment size.</summary>
+    public WalSegmentSize Size { get; } = size;
+
+    /// <summary>The segment of a number, of the timeline that recovery takes it from.</summary>
+    public WalSegmentName Segment(ulong number) => History.SegmentFor(number, Size);
+
+    /// <summary>The number of the segment that holds a byte.</summary>
+    public ulong NumberOf(Lsn lsn) => Size.SegmentNumberOf(lsn);
+
+    /// <summary>The segment that must be there when replay ends at <paramref name="end"/>: that of the byte before.</summary>
+    public ulong NumberBefore(Lsn end) => Size.SegmentNumberOf(end.IsZero ? end : end - 1);
+
+    /// <summary>The segments from a number on, as far as they go without a gap; null when the first is not there.</summary>
+    public WalRun? RunFrom(ulong first)
+    {
+        if (!inventory.Contains(Segment(first)))
+            return null;
+        ulong last = first;
+        while (inventory.Contains(Segment(last + 1)))
+            last++;
+        return new WalRun(first, last, LastNumber() > last ? Segment(last + 1) : null);
+    }
+
+    /// <summary>The first segment of a range that is not there.</summary>
+    public WalSegmentName? FirstMissing(ulong first, ulong last)
+    {
+        for (ulong number = first; number <= last; number++)
+        {
+            if (!inventory.Contains(Segment(number)))
+                return Segment(number);
+        }
+        return null;
+    }
+
+    /// <summary>The stored bytes of a range.</summary>
+    public long StoredBytes(ulong first, ulong last)
+    {
+        long total = 0;
+        for (ulong number = first; number <= last; number++)
+            total += inventory.SizeOf(Segment(number));
+        return total;
+    }
+
+    /// <summary>The number of the newest segment along the history; 0 when there is none.</summary>
+    public ulong LastNumber()
+    {
+        ulong last = 0;
+        foreach (TimelineSpan span in History.Path)
+        {
+            if (inventory.LastOf(span.Timeline, Size) is not { } name)
+                continue;
+            ulong number = name.NumberFor(Size);
+            // What lies behind the point where an ancestor was left does not belong to the path.
+            if (span.End is { } end)
+                number = Math.Min(number, NumberBefore(end));
+            last = Math.Max(last, number);
+        }
+        return last;
+    }
+}
