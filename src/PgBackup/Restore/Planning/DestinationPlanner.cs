@@ -21,10 +21,10 @@ internal static class DestinationPlanner
 
     /// <summary>The plan with its destination, when that can be written to.</summary>
     public static async Task<RestorePlan> CompleteAsync(
-        BackupRepository repository, RestorePlan plan, ProvenBackup proven, RestoreRequest request, CancellationToken cancellationToken)
+        BackupRepository repository, RestorePlan plan, ProvenBackup proven, ControlFile control, RestoreRequest request, CancellationToken cancellationToken)
     {
         string directory = request.DataDirectory!;
-        await RequireReplaceableAsync(directory, plan.Control, request, cancellationToken).ConfigureAwait(false);
+        await RequireReplaceableAsync(directory, control, request, cancellationToken).ConfigureAwait(false);
         IReadOnlyList<RestoredTablespace> tablespaces = Map(await TablespacesAsync(repository, proven.Chain[^1], cancellationToken).ConfigureAwait(false), directory, request);
         return plan with
         {

@@ -81,9 +81,6 @@ public sealed record RestorePlan
     /// <summary>The repository, as it was named.</summary>
     public required string Repository { get; init; }
 
-    /// <summary>The control file of the backup.</summary>
-    internal required Postgres.Files.ControlFile Control { get; init; }
-
     /// <summary><c>base_… to time …</c></summary>
     public override string ToString() => $"{Name} to {Target}";
 }

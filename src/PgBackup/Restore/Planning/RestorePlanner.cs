@@ -39,8 +39,13 @@ public static class RestorePlanner
             try
             {
                 ProvenBackup proven = await BackupProof.RequireAsync(repository, reach.Backup, catalog, cancellationToken).ConfigureAwait(false);
+                ControlFile control = await ClusterPast.ReadControlFileAsync(repository, proven.Chain[^1], cancellationToken).ConfigureAwait(false);
+                if (reach.Backup.SystemIdentifier is { } told && told != control.SystemIdentifier)
+                    throw PgErrors.BackupDamaged(repository.Location, reach.Backup.Name, $"its control file is of the cluster {control.SystemIdentifier}, not of {told}.");
                 RestorePlan plan = await DescribeAsync(past, finder, reach, proven, request, warnings, cancellationToken).ConfigureAwait(false);
-                return request.DataDirectory is null ? plan : await DestinationPlanner.CompleteAsync(repository, plan, proven, request, cancellationToken).ConfigureAwait(false);
+                return request.DataDirectory is null
+                    ? plan
+                    : await DestinationPlanner.CompleteAsync(repository, plan, proven, control, request, cancellationToken).ConfigureAwait(false);
             }
             catch (PgBackupException error) when (named is null && candidates.Count > 1 && error.Id is "ObjectMissing" or "ChainBroken" or "BackupDamaged")
             {
@@ -124,9 +129,6 @@ public static class RestorePlanner
         TimelineHistory history = path.History;
         ClusterBackup backup = reach.Backup;
         Lsn start = backup.StartLsn!.Value;
-        ControlFile control = await ClusterPast.ReadControlFileAsync(past.Repository, proven.Chain[^1], cancellationToken).ConfigureAwait(false);
-        if (backup.SystemIdentifier is { } told && told != control.SystemIdentifier)
-            throw PgErrors.BackupDamaged(past.Repository.Location, backup.Name, $"its control file is of the cluster {control.SystemIdentifier}, not of {told}.");
         WalTransactionEnd? last = await finder.Scanner.LastTransactionAsync(start, reach.Stop, cancellationToken).ConfigureAwait(false);
         ulong first = path.NumberOf(start), final = path.NumberBefore(reach.Needed);
         // Without a history file only the backup's own timeline can be followed, and not by its number.
@@ -148,11 +150,10 @@ public static class RestorePlanner
             ReachedTime = last?.Time,
             TargetAction = request.TargetAction,
             DataDirectory = request.DataDirectory,
-            RequiredSpace = DestinationPlanner.RequiredSpace(backup, control.WalSegmentSize),
+            RequiredSpace = DestinationPlanner.RequiredSpace(backup, path.Size),
             RecoverySettings = RecoverySettings.For(request, timeline, reach.LastRecord),
             Warnings = warnings,
             Repository = past.Repository.Location,
-            Control = control,
         };
     }
 
