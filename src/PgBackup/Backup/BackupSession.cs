@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Npgsql;
 using PgBackup.Errors;
 using PgBackup.Postgres.Server;
@@ -20,6 +21,9 @@ internal sealed class BackupSession : IAsyncDisposable
     // "PgBackup" in ASCII. Advisory locks are per database and per server: the session is always in the maintenance database.
     private const long LockKey = 0x5067_4261_636B_7570;
 
+    // The server needs a moment to notice that a session which held the lock has gone.
+    private static readonly TimeSpan s_lockPatience = TimeSpan.FromSeconds(2);
+
     private readonly ServerSession _session;
     private readonly SemaphoreSlim _oneAtATime = new(1, 1);
 
@@ -36,8 +40,14 @@ internal sealed class BackupSession : IAsyncDisposable
         ServerSession session = await ServerSession.OpenMaintenanceAsync(settings, cancellationToken).ConfigureAwait(false);
         try
         {
-            bool locked = await session.ScalarAsync<bool>("SELECT pg_try_advisory_lock($1)", cancellationToken, LockKey).ConfigureAwait(false);
-            return locked ? new BackupSession(session) : throw PgErrors.AnotherBackupOnServer(session.Server);
+            var clock = Stopwatch.StartNew();
+            while (!await session.ScalarAsync<bool>("SELECT pg_try_advisory_lock($1)", cancellationToken, LockKey).ConfigureAwait(false))
+            {
+                if (clock.Elapsed > s_lockPatience)
+                    throw PgErrors.AnotherBackupOnServer(session.Server);
+                await Task.Delay(TimeSpan.FromMilliseconds(100), cancellationToken).ConfigureAwait(false);
+            }
+            return new BackupSession(session);
         }
         catch
         {

@@ -72,7 +72,10 @@ internal sealed class DirectoryObjectWriter : ObjectWriter
     {
         _file.Dispose();
         if (!_committed)
+        {
             File.Delete(_temporaryPath);
+            _store.RemoveEmptyFolders(Path.GetDirectoryName(_path)!);
+        }
         return ValueTask.CompletedTask;
     }
 

@@ -197,26 +197,8 @@ public sealed class DirectoryStore : IObjectStore
         Posix.SyncDirectory(parent);
     }
 
-    private bool MoveNext(IEnumerator<StoredObject> enumerator, string folder)
-    {
-        while (true)
-        {
-            try
-            {
-                return enumerator.MoveNext();
-            }
-            catch (FileNotFoundException)
-            {
-                // An entry that was deleted while its facts were read; the enumeration goes on behind it.
-            }
-            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-            {
-                throw PgErrors.StorageReadFailed(Location, folder, error);
-            }
-        }
-    }
-
-    private void RemoveEmptyFolders(string folder)
+    /// <summary>Removes a folder that an object has left, and those above it up to the root, where they are empty.</summary>
+    internal void RemoveEmptyFolders(string folder)
     {
         while (folder.Length > _root.Length)
         {
@@ -242,6 +224,25 @@ public sealed class DirectoryStore : IObjectStore
                 return; // Somebody put an object there in between: the folder is needed again.
             }
             folder = parent;
+        }
+    }
+
+    private bool MoveNext(IEnumerator<StoredObject> enumerator, string folder)
+    {
+        while (true)
+        {
+            try
+            {
+                return enumerator.MoveNext();
+            }
+            catch (FileNotFoundException)
+            {
+                // An entry that was deleted while its facts were read; the enumeration goes on behind it.
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            {
+                throw PgErrors.StorageReadFailed(Location, folder, error);
+            }
         }
     }
 

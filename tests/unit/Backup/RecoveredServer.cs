@@ -31,6 +31,11 @@ internal sealed class RecoveredServer : IAsyncDisposable
         string log = Path.Combine(dataDirectory, "recovered.log");
         ToolResult start = await ServerAccount.Current.RunAsync(pgCtl, ["-D", dataDirectory, "-l", log, "-w", "-t", "60", "start"]);
         Assert.True(start.ExitCode == 0, File.Exists(log) ? File.ReadAllText(log) : start.Error);
+        while (!File.ReadAllText(log).Contains("database system is ready to accept connections", StringComparison.Ordinal))
+        {
+            Assert.True(File.Exists(Path.Combine(dataDirectory, "postmaster.pid")), File.ReadAllText(log));
+            await Task.Delay(100);
+        }
         return new RecoveredServer(dataDirectory, pgCtl, $"Host=127.0.0.1;Port={port};Username=postgres;Database=postgres;Pooling=false");
     }
 
