@@ -66,9 +66,12 @@ public sealed record ServerConnectionSettings
         builder.Pooling = false;
         builder.Enlist = false;
         builder.CommandTimeout = 0;       // A spread checkpoint outlives the driver's 30 seconds.
-        builder.TcpKeepAlive = true;
-        builder.TcpKeepAliveTime = 30;
-        builder.TcpKeepAliveInterval = 10;
+        if (builder.Host is not ['/' or '@', ..]) // A Unix socket knows no such options.
+        {
+            builder.TcpKeepAlive = true;
+            builder.TcpKeepAliveTime = 30;
+            builder.TcpKeepAliveInterval = 10;
+        }
         builder.IncludeErrorDetail = false;
         return builder;
     }
