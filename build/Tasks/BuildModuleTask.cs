@@ -1,0 +1,70 @@
+namespace PgBackup.Build.Tasks;
+
+/// <summary>Stages the module, as it is shipped, under <c>out/module</c>, and the small host under <c>out/host</c>.</summary>
+internal sealed class BuildModuleTask : BuildTask
+{
+    private const string Configuration = "Release";
+
+    // The systems that PowerShell 7.6 runs on; packages bring native libraries for phones and browsers as well.
+    private static readonly string[] s_systems = ["linux", "osx", "win"];
+
+    /// <inheritdoc/>
+    public override string Name => "Build";
+
+    /// <inheritdoc/>
+    public override string Summary => "stage the module in out/module/PgBackup (the default)";
+
+    /// <inheritdoc/>
+    public override async Task<int> RunAsync(string[] arguments)
+    {
+        string work = Path.Combine(Layout.Out, "publish");
+        Recreate(work);
+        await PublishAsync("src/PgBackup/PgBackup.csproj", Path.Combine(work, "engine"));
+        await PublishAsync("src/PgBackup.Loader/PgBackup.Loader.csproj", Path.Combine(work, "loader"));
+        await PublishAsync("src/PgBackup.PowerShell/PgBackup.PowerShell.csproj", Path.Combine(work, "cmdlets"));
+        Recreate(Layout.HostFolder);
+        await PublishAsync("tests/host/PgBackup.Host.csproj", Layout.HostFolder);
+        Stage(work);
+        Directory.Delete(work, recursive: true);
+        Console.WriteLine($"The module is in {Layout.Module}");
+        return 0;
+    }
+
+    private static Task PublishAsync(string project, string target) =>
+        Run.OkAsync("dotnet", "publish", project, "-c", Configuration, "-o", target, "--nologo", "-v", "quiet");
+
+    private static void Stage(string work)
+    {
+        Recreate(Layout.Module);
+        string bin = Path.Combine(Layout.Module, "bin");
+        string engine = Path.Combine(bin, "engine");
+        Directory.CreateDirectory(engine);
+        File.Copy(Path.Combine(work, "loader", "PgBackup.Loader.dll"), Path.Combine(bin, "PgBackup.Loader.dll"));
+        File.Copy(Path.Combine(work, "cmdlets", "PgBackup.PowerShell.dll"), Path.Combine(bin, "PgBackup.PowerShell.dll"));
+        foreach (string file in Directory.GetFiles(Path.Combine(work, "engine"), "*.dll"))
+            File.Copy(file, Path.Combine(engine, Path.GetFileName(file)));
+        string runtimes = Path.Combine(work, "engine", "runtimes");
+        foreach (string folder in Directory.GetDirectories(runtimes).Where(d => s_systems.Contains(Path.GetFileName(d).Split('-')[0])))
+            CopyTree(folder, Path.Combine(engine, "runtimes", Path.GetFileName(folder)));
+        CopyTree(Layout.Combine("module"), Layout.Module);
+        foreach (string file in new[] { "PgBackup.psd1", "LICENSE", "CHANGELOG.md" })
+            File.Copy(Layout.Combine(file), Path.Combine(Layout.Module, file));
+    }
+
+    private static void CopyTree(string source, string target)
+    {
+        foreach (string file in Directory.EnumerateFiles(source, "*", SearchOption.AllDirectories))
+        {
+            string copy = Path.Combine(target, Path.GetRelativePath(source, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
+    }
+
+    private static void Recreate(string folder)
+    {
+        if (Directory.Exists(folder))
+            Directory.Delete(folder, recursive: true);
+        Directory.CreateDirectory(folder);
+    }
+}
