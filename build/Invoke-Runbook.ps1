@@ -2,9 +2,12 @@
 param(
     [Parameter(Mandatory)] [string] $Path,
     [Parameter(Mandatory)] [string] $ResultFile,
+    [Parameter(Mandatory)] [string] $ModulePath,
     [switch] $Full
 )
 $ErrorActionPreference = 'Stop'
+# In front of what pwsh has put there: an installed PgBackup must not be tested instead.
+$env:PSModulePath = $ModulePath + [IO.Path]::PathSeparator + $env:PSModulePath
 Import-Module Pester -MinimumVersion 5.7
 $configuration = New-PesterConfiguration
 $configuration.Run.Path = $Path

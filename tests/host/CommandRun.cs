@@ -45,7 +45,7 @@ internal sealed class CommandRun(SmallHost host, Runspace runspace)
         }
         catch (PipelineStoppedException)
         {
-            return host.ExitCode ?? (interrupted ? Interrupted : 1);
+            return host.ExitCode ?? 1;
         }
         catch (ParseException error) when (arguments.File is null)
         {
@@ -63,7 +63,8 @@ internal sealed class CommandRun(SmallHost host, Runspace runspace)
         {
             Console.CancelKeyPress -= Interrupt;
         }
-        return host.ExitCode ?? (arguments.File is null && !LastSucceeded() ? 1 : 0);
+        // A stopped pipeline returns as if it had come to its end.
+        return host.ExitCode ?? (interrupted ? Interrupted : arguments.File is null && !LastSucceeded() ? 1 : 0);
     }
 
     // The last line keeps whether the one before it succeeded, which decides the exit code.

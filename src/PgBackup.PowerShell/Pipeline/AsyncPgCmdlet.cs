@@ -80,7 +80,7 @@ public abstract class AsyncPgCmdlet : PSCmdlet, IDisposable
     {
     }
 
-    /// <summary>Runs on the pipeline's thread before a failure, or a stop (<see cref="PipelineStoppedException"/>), ends the cmdlet.</summary>
+    /// <summary>Runs on the pipeline's thread before a failure ends the cmdlet; not before a stop.</summary>
     private protected virtual void OnFailure(Exception error)
     {
     }
@@ -96,9 +96,8 @@ public abstract class AsyncPgCmdlet : PSCmdlet, IDisposable
             Terminate();
         if (Stopping)
         {
-            PipelineStoppedException stopped = new();
-            OnFailure(stopped);
-            throw stopped;
+            ExitCodePolicy.Interrupted(this);
+            throw new PipelineStoppedException();
         }
         if (pump.PipelineError is not null)
         {

@@ -1,10 +1,11 @@
 using System.Management.Automation;
 using System.Management.Automation.Runspaces;
+using PgBackup.Errors;
 
 namespace PgBackup.PowerShell.Pipeline;
 
 /// <summary>
-/// The exit code of a process that was started to run commands, for cmdlets whose caller is no person: PowerShell itself ends with 0 after
+/// The exit code of a process that was started to run commands: PowerShell itself ends with 0 after
 /// <c>-File</c> of a script in which a cmdlet failed, and after <c>-Command "A; B"</c> with a failed A. An interactive shell is never closed.
 /// </summary>
 internal static class ExitCodePolicy
@@ -21,6 +22,14 @@ internal static class ExitCodePolicy
         lock (s_lock)
             s_failed.Add(Key(cmdlet, subject));
         cmdlet.Host.SetShouldExit(exitCode);
+    }
+
+    /// <summary>Sets the exit code of a script that Ctrl+C stopped; pwsh itself ends with 0 then.</summary>
+    public static void Interrupted(PSCmdlet cmdlet)
+    {
+        // Only where the script itself runs: a job that the script stops is no interruption of the script.
+        if (s_runsCommands && Runspace.DefaultRunspace?.Id == 1)
+            cmdlet.Host.SetShouldExit(ExitCodes.Interrupted);
     }
 
     /// <summary>Notes a success: when it makes good the last of the failures, the exit code is 0 again.</summary>

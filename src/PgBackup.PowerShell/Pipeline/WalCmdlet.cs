@@ -1,4 +1,3 @@
-using System.Management.Automation;
 using PgBackup.Errors;
 
 namespace PgBackup.PowerShell.Pipeline;
@@ -13,12 +12,7 @@ public abstract class WalCmdlet : PgRepositoryCmdlet
     protected abstract string ExitSubject { get; }
 
     /// <summary>The exit code for a failure; the catalogue's unless overridden.</summary>
-    protected virtual int ExitCodeFor(Exception error) => error switch
-    {
-        PgBackupException known => known.ExitCode,
-        PipelineStoppedException => ExitCodes.Interrupted,
-        _ => ExitCodes.Failed,
-    };
+    protected virtual int ExitCodeFor(Exception error) => error is PgBackupException known ? known.ExitCode : ExitCodes.Failed;
 
     /// <inheritdoc/>
     private protected sealed override void OnSuccess() => ExitCodePolicy.Succeeded(this, ExitSubject);

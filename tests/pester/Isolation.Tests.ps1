@@ -1,0 +1,52 @@
+BeforeAll {
+    # Each case needs a session of its own: what is loaded stays loaded.
+    function Invoke-Session {
+        param([string] $Script)
+        $output = pwsh -NoProfile -NonInteractive -Command $Script 2>&1
+        if ($LASTEXITCODE -ne 0) { throw "The session ended with ${LASTEXITCODE}: $($output -join "`n")" }
+        $output | ForEach-Object { "$_" }
+    }
+
+    # Goes through the engine into Npgsql, to a port where nobody listens.
+    $useNpgsql = "try { Backup-PgCluster -HostName 127.0.0.1 -Port 1 -Repository '$TestDrive/repository' } catch { `$_.FullyQualifiedErrorId }"
+    $getCommands = '(Get-Command -Module PgBackup).Count'
+    $expectedCount = (Import-PowerShellDataFile "$PSScriptRoot/../../PgBackup.psd1").CmdletsToExport.Count
+}
+
+Describe 'The module in a session of its own' {
+    It 'is found and loaded by the name of a command' {
+        Invoke-Session $useNpgsql | Should -BeLike 'ServerConnectionFailed,*'
+    }
+
+    It 'keeps its commands when it is imported again, with -Force, and after a removal' {
+        Invoke-Session "Import-Module PgBackup; Import-Module PgBackup; $getCommands; Import-Module PgBackup -Force; $getCommands; $useNpgsql
+            Remove-Module PgBackup; Import-Module PgBackup; $getCommands; $useNpgsql" |
+            Should -Be @("$expectedCount", "$expectedCount", ($id = Invoke-Session $useNpgsql), "$expectedCount", $id)
+    }
+
+    It 'works in several runspaces at once' {
+        $results = Invoke-Session "1..8 | ForEach-Object -ThrottleLimit 4 -Parallel { Import-Module PgBackup; $useNpgsql; Remove-Module PgBackup; Import-Module PgBackup -Force; $useNpgsql }"
+        $results | Should -HaveCount 16
+        $results | Should -BeLike 'ServerConnectionFailed,*'
+    }
+
+    It 'survives the removal in another runspace' {
+        Invoke-Session "Import-Module PgBackup; 1 | ForEach-Object -Parallel { Import-Module PgBackup; Remove-Module PgBackup }; $useNpgsql" |
+            Should -BeLike 'ServerConnectionFailed,*'
+    }
+}
+
+Describe 'The module beside older versions of its dependencies' {
+    BeforeAll {
+        $build = dotnet build "$PSScriptRoot/fixtures/OlderPackages" --nologo -v quiet -o "$TestDrive/older" 2>&1
+        if ($LASTEXITCODE -ne 0) { throw "The older packages could not be restored: $($build -join "`n")" }
+        $loadOlder = "foreach (`$name in 'YamlDotNet', 'AWSSDK.Core', 'Npgsql') { `$null = [Reflection.Assembly]::LoadFrom(`"$TestDrive/older/`$name.dll`").GetTypes() }; "
+        $versions = "[AppDomain]::CurrentDomain.GetAssemblies() | Where-Object { `$_.GetName().Name -in 'Npgsql', 'PgBackup.Engine' } |
+            ForEach-Object { '{0} {1} in {2}' -f `$_.GetName().Name, `$_.GetName().Version.Major, [Runtime.Loader.AssemblyLoadContext]::GetLoadContext(`$_).Name } | Sort-Object"
+    }
+
+    It 'imports and works, with its own versions in a context of its own' {
+        Invoke-Session "$loadOlder $useNpgsql; $versions" |
+            Should -Be @(Invoke-Session $useNpgsql; 'Npgsql 10 in PgBackup'; 'Npgsql 9 in Default'; 'PgBackup.Engine 0 in PgBackup')
+    }
+}
