@@ -60,8 +60,13 @@ public sealed record EntryCommand
     /// <summary>The value for <c>archive_command</c>; the server puts the segment's path (relative to the data directory) in place of %p.</summary>
     public string ArchiveCommand => Command(ArchiveScript, "%p");
 
-    /// <summary>The value for <c>restore_command</c>; the server puts the file's name in place of %f and its destination in place of %p.</summary>
-    public string RestoreCommand => Command(RestoreScript, "%f", "%p");
+    /// <summary>
+    /// The value for <c>restore_command</c>; the server puts the file's name in place of %f and its destination in place of %p. It ends with 1 only when the script said
+    /// that the file is not there (74): whatever else goes wrong (no PowerShell, a crash) must not look like the end of the archive.
+    /// </summary>
+    public string RestoreCommand => Command(RestoreScript, "%f", "%p") + (_windows
+        ? " || (if errorlevel 75 (exit 126) else (if errorlevel 74 (exit 1) else (exit 126)))"
+        : " || case $? in 74) exit 1;; 143) exit 143;; *) exit 126;; esac");
 
     /// <summary>
     /// The commands for a repository, with the program of <see cref="FindProgram()"/> and the key as WAL-G's environment names it.

@@ -16,4 +16,9 @@ public static partial class PgErrors
         "EntryPathUnusable", ErrorKind.InvalidArgument, ExitCodes.BadConfiguration,
         $"The path '{path.ReplaceLineEndings("\\n")}' cannot stand in a command that PostgreSQL runs: {reason}",
         "Use another path, for example a symbolic link to it with a plain name.", path);
+
+    internal static PgBackupException EntryScriptsMissing(string folder) => new(
+        "EntryScriptsMissing", ErrorKind.NotInstalled, ExitCodes.BadConfiguration,
+        $"The module's entry scripts are not at '{folder}'.",
+        "Install the module again, whole; or give the command yourself with -ArchiveCommand.", folder);
 }

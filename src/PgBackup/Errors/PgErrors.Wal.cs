@@ -52,4 +52,9 @@ public static partial class PgErrors
         "EncryptionKeyInvalid", ErrorKind.SecurityError, ExitCodes.WrongKey,
         $"The object '{key}' in the repository '{location}' cannot be read with the configured key, or it is encrypted and no key is configured.",
         "Set WALG_LIBSODIUM_KEY_PATH (or WALG_LIBSODIUM_KEY) to the key with which the repository was written; nothing was changed.", key, inner);
+
+    internal static PgBackupException NoFilesMatch(string pattern) => new(
+        "NoFilesMatch", ErrorKind.ObjectNotFound, ExitCodes.NothingFound,
+        $"No file matches '{pattern}'.",
+        "Check the pattern; a file with wildcard characters in its name is given as -LiteralPath.", pattern);
 }

@@ -17,7 +17,8 @@ public sealed class EntryCommandTests
             "'/usr/bin/pwsh' -NoProfile -NonInteractive -File '/opt/PgBackup/scripts/pgbackup-archive.ps1' '%p' -Repository '/srv/repo'",
             command.ArchiveCommand);
         Assert.Equal(
-            "'/usr/bin/pwsh' -NoProfile -NonInteractive -File '/opt/PgBackup/scripts/pgbackup-restore-wal.ps1' '%f' '%p' -Repository '/srv/repo'",
+            "'/usr/bin/pwsh' -NoProfile -NonInteractive -File '/opt/PgBackup/scripts/pgbackup-restore-wal.ps1' '%f' '%p' -Repository '/srv/repo'"
+            + " || case $? in 74) exit 1;; 143) exit 143;; *) exit 126;; esac",
             command.RestoreCommand);
     }
 
@@ -66,6 +67,25 @@ public sealed class EntryCommandTests
         }
     }
 
+    [Theory]
+    [InlineData("exit 0", 0)]
+    [InlineData("exit 74", 1)]
+    [InlineData("exit 1", 126)]
+    [InlineData("exit 64", 126)]
+    [InlineData("exit 143", 143)]
+    [InlineData("kill -9 $$", 126)]
+    public async Task OnlyNotThereEndsARestoreCommandWithOne(string body, int expected)
+    {
+        using var folder = new TempFolder();
+        string program = folder.Combine("it's pwsh");
+        File.WriteAllText(program, $"#!/bin/sh\n{body}\n");
+        File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        string command = new EntryCommand(program, "/s", "/r", windows: false).RestoreCommand;
+        Assert.Equal(expected, (await ToolProcess.RunAsync(new ProcessStartInfo("/bin/sh", ["-c", Expand(command, "pg_wal/RECOVERYXLOG")]))).ExitCode);
+        File.Delete(program);
+        Assert.Equal(126, (await ToolProcess.RunAsync(new ProcessStartInfo("/bin/sh", ["-c", Expand(command, "pg_wal/RECOVERYXLOG")]))).ExitCode);
+    }
+
     [Fact]
     public void TheNamedProgramGoesBeforeTheRunningOneAndThePath()
     {
@@ -96,7 +116,7 @@ public sealed class EntryCommandTests
         Assert.EndsWith(" -KeyPath '/etc/key' -KeyTransform 'hex'", EntryCommand.For("/s", "/r", "/p", Read).ArchiveCommand, StringComparison.Ordinal);
         environment["WALG_LIBSODIUM_KEY"] = "canary-canary-canary-canary";
         string command = EntryCommand.For("/s", "/r", "/p", Read).RestoreCommand;
-        Assert.EndsWith(" -RequireKey", command, StringComparison.Ordinal);
+        Assert.Contains(" -RequireKey ", command, StringComparison.Ordinal);
         Assert.DoesNotContain("canary", command, StringComparison.Ordinal);
     }
 
