@@ -10,6 +10,7 @@ public sealed class DurationTransformAttribute : ValueTransform
         TimeSpan => input,
         string text => Duration.Parse(text),
         decimal when typed.EndsWith("d", StringComparison.OrdinalIgnoreCase) => Duration.Parse(typed),
+        short when typed.EndsWith("s", StringComparison.OrdinalIgnoreCase) => Duration.Parse(typed),
         _ => throw new FormatException($"'{typed}' has no unit; write for example 7d, 36h or 90s."),
     };
 }

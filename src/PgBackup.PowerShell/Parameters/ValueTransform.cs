@@ -21,6 +21,6 @@ public abstract class ValueTransform : ArgumentTransformationAttribute
 
     /// <summary>Returns the value, or the input when it is for PowerShell to convert. Throws <see cref="FormatException"/>.</summary>
     /// <param name="input">The value.</param>
-    /// <param name="typed">What the user typed, where PowerShell kept it: a bare <c>7d</c> arrives as the decimal number 7.</param>
+    /// <param name="typed">What the user typed, where PowerShell kept it: a bare <c>7d</c> arrives as the decimal number 7, <c>90s</c> as a short one.</param>
     protected abstract object Convert(object input, string typed);
 }
