@@ -47,17 +47,16 @@ public sealed class DataDirectoryTests
         File.Move(Path.Combine(data, "pg_hba.conf"), Path.Combine(outside, "hba"));
         File.CreateSymbolicLink(Path.Combine(data, "pg_hba.conf"), Path.Combine(outside, "hba"));
         File.CreateSymbolicLink(Path.Combine(data, "nowhere"), Path.Combine(outside, "nothing"));
-        (await ToolProcess.RunAsync(new("sh", ["-c", "touch \"$(printf '%s/bad\\377name' \"$0\")\"", data]))).EnsureSuccess();
         File.WriteAllText(Path.Combine(data, "two\nlines 'and' \"quotes\""), "kept");
         File.WriteAllText(Path.Combine(data, new string('l', 150)), "a long name");
         File.WriteAllText(Path.Combine(data, "backup_label.old"), "stale");
         File.WriteAllText(Path.Combine(data, "base", "1", "t3_99999"), "temporary");
         ServerAccount.Current.Own(data);
+        await using BadlyNamedFile badlyNamed = await BadlyNamedFile.CreateAsync(data);
         await source.Cluster.StartAsync();
         var log = new RecordingLog();
 
         BackupResult result = await source.BackUpAsync(log: log);
-        (await ToolProcess.RunAsync(new("sh", ["-c", "rm \"$0\"/bad*", data]))).EnsureSuccess(); // .NET cannot name it.
 
         using var folder = new TempFolder();
         var checker = new WalGBackupChecker(source.RepositoryPath, result.Name);
@@ -138,5 +137,18 @@ public sealed class DataDirectoryTests
         Assert.Equal("AuthenticationFailed", authentication.Id);
         Assert.DoesNotContain("canary-secret", authentication.ToString(), StringComparison.Ordinal);
         await source.BackUpAsync(source.Options with { Server = refused with { Password = "correct" } });
+    }
+
+    /// <summary>A file whose name is not UTF-8: .NET can neither make nor remove it.</summary>
+    private sealed class BadlyNamedFile(string folder) : IAsyncDisposable
+    {
+        public static async Task<BadlyNamedFile> CreateAsync(string folder)
+        {
+            (await ToolProcess.RunAsync(new("sh", ["-c", "touch \"$(printf '%s/bad\\377name' \"$0\")\"", folder]))).EnsureSuccess();
+            return new BadlyNamedFile(folder);
+        }
+
+        public async ValueTask DisposeAsync() =>
+            (await ToolProcess.RunAsync(new("sh", ["-c", "rm \"$0\"/bad*", folder]))).EnsureSuccess();
     }
 }
