@@ -10,7 +10,7 @@
     Description            = 'Keeps a PostgreSQL cluster recoverable: full base backups, continuous WAL archiving and point-in-time restore, in the repository format of WAL-G.'
     PowerShellVersion      = '7.6'
     CompatiblePSEditions   = @('Core')
-    FormatsToProcess       = @('PgBackup.Format.ps1xml')
+    FormatsToProcess       = @('PgBackup.Format.ps1xml', 'PgBackup.Backups.Format.ps1xml')
     TypesToProcess         = @()
     FunctionsToExport      = @()
     CmdletsToExport        = @(
