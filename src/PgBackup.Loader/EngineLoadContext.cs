@@ -39,7 +39,7 @@ internal sealed class EngineLoadContext(string folder) : AssemblyLoadContext("Pg
         }
         // Zero would let the runtime look through the system's folders and take another version without a word.
         throw new DllNotFoundException(
-            $"The module has no native library '{unmanagedDllName}' for {RuntimeInformation.RuntimeIdentifier} under '{Path.Combine(folder, "runtimes")}'. Install the module again, on a platform that it supports.");
+            $"The module has no native library '{unmanagedDllName}' for {RuntimeInformation.RuntimeIdentifier} under '{Path.Combine(folder, "runtimes")}'.");
     }
 
     private IEnumerable<string> NativeFolders()

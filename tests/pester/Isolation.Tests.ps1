@@ -50,3 +50,26 @@ Describe 'The module beside older versions of its dependencies' {
             Should -Be @(Invoke-Session $useNpgsql; 'Npgsql 10 in PgBackup'; 'Npgsql 9 in Default'; 'PgBackup.Engine 0 in PgBackup')
     }
 }
+
+Describe 'Native libraries' {
+    BeforeAll {
+        # A history file goes through compression and encryption like every other WAL file.
+        $history = "$TestDrive/00000002.history"
+        Set-Content -LiteralPath $history -Value "1`t0/3000000`tno recovery target specified"
+        $null = New-Item -ItemType Directory "$TestDrive/encrypted"
+        $push = "`$env:WALG_LIBSODIUM_KEY = '$('ab' * 32)'; `$env:WALG_LIBSODIUM_KEY_TRANSFORM = 'hex'; try { (Push-PgWal '$history' -Repository '$TestDrive/encrypted').Name } catch { `"`$_`" }"
+    }
+
+    It 'come from the folder of the module' {
+        $maps = Invoke-Session "$push; Get-Content /proc/`$PID/maps | Select-String 'lib(zstd|sodium)' | ForEach-Object { (`$_ -split ' +', 6)[5] } | Sort-Object -Unique; (Get-Module PgBackup).ModuleBase"
+        $maps[0] | Should -Be '00000002.history'
+        $maps[1..($maps.Count - 2)] | Should -HaveCount 2
+        $maps[1..($maps.Count - 2)] | Should -BeLike "$($maps[-1])/bin/engine/runtimes/*/native/lib*.so"
+    }
+
+    It 'are not taken from the system when the module lacks them' {
+        Copy-Item -Recurse (Get-Module -ListAvailable PgBackup | Select-Object -First 1).ModuleBase "$TestDrive/cut/PgBackup"
+        Remove-Item "$TestDrive/cut/PgBackup/bin/engine/runtimes/*/native/libsodium*"
+        Invoke-Session "Import-Module '$TestDrive/cut/PgBackup'; $push; exit 0" | Select-Object -First 1 | Should -BeLike "*no native library 'libsodium'*"
+    }
+}

@@ -39,14 +39,11 @@ public abstract class AsyncPgCmdlet : PSCmdlet, IDisposable
             Fail(error);
         }
         Pump(RunAsync);
+        OnSuccess();
     }
 
     /// <inheritdoc/>
-    protected sealed override void EndProcessing()
-    {
-        Pump(EndAsync);
-        OnSuccess();
-    }
+    protected sealed override void EndProcessing() => Pump(EndAsync);
 
     /// <summary>Only cancels: PowerShell calls it from another thread and waits for the pipeline's thread afterwards.</summary>
     protected sealed override void StopProcessing() => RequestStop();
@@ -75,7 +72,7 @@ public abstract class AsyncPgCmdlet : PSCmdlet, IDisposable
             _stop.Dispose();
     }
 
-    /// <summary>Runs on the pipeline's thread when everything is done and nothing ended the cmdlet.</summary>
+    /// <summary>Runs on the pipeline's thread when <see cref="RunAsync"/> has succeeded for an input object.</summary>
     private protected virtual void OnSuccess()
     {
     }

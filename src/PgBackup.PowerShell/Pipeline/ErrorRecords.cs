@@ -13,9 +13,14 @@ internal static class ErrorRecords
         "This is a defect of PgBackup. Run the command again with -Verbose and report it with what $Error[0].Exception.ToString() prints; check first that it holds no secret.";
 
     /// <summary>The record of a failure: id, category and target of the catalogue; the hint on a line of its own, because the default view does not show a recommended action.</summary>
-    public static ErrorRecord ToErrorRecord(this Exception error) => error is PgBackupException known
-        ? Make(known, known.Id, Enum.Parse<ErrorCategory>(known.Kind.ToString()), known.ErrorTarget, known.Hint)
-        : Make(error, Unexpected, ErrorCategory.NotSpecified, null, UnexpectedHint);
+    public static ErrorRecord ToErrorRecord(this Exception error) => error switch
+    {
+        PgBackupException known => Make(known, known.Id, Enum.Parse<ErrorCategory>(known.Kind.ToString()), known.ErrorTarget, known.Hint),
+        TypeInitializationException { InnerException: { } inner } => inner.ToErrorRecord(),
+        DllNotFoundException => Make(
+            error, "NativeLibraryMissing", ErrorCategory.NotInstalled, null, "Install the module again, as a whole, on a system and a processor that it supports."),
+        _ => Make(error, Unexpected, ErrorCategory.NotSpecified, null, UnexpectedHint),
+    };
 
     /// <summary>The record of an operation that SIGTERM or SIGHUP ended.</summary>
     public static ErrorRecord Terminated(string command) => Make(

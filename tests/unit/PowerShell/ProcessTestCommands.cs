@@ -8,7 +8,7 @@ namespace PgBackup.Tests.PowerShell;
 [Cmdlet(VerbsDiagnostic.Test, "WalCommand")]
 public sealed class TestWalCommand : WalCmdlet
 {
-    [Parameter(Mandatory = true, Position = 0)]
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true)]
     public string Segment { get; set; } = "";
 
     [Parameter]

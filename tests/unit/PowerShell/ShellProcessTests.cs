@@ -28,8 +28,11 @@ public sealed partial class ShellProcessTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Shells))]
-    public async Task ASuccessOnTheSameFileMakesItGood(ShellProcess shell) =>
+    public async Task ASuccessOnTheSameFileMakesItGood(ShellProcess shell)
+    {
         await AssertExitCodeAsync(shell, "try { Test-WalCommand a -Fail 10 } catch { 'again' }; Test-WalCommand a", ExitCodes.Success);
+        await AssertExitCodeAsync(shell, "try { Test-WalCommand a -Fail 10 } catch { 'again' }; 'a', 'b' | Test-WalCommand", ExitCodes.Success);
+    }
 
     [Theory]
     [MemberData(nameof(Shells))]
