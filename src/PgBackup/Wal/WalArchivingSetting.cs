@@ -1,4 +1,4 @@
-namespace PgBackup.Wal;
+namespace PgBackup;
 
 /// <summary>What a setting still needs before the server works with it.</summary>
 public enum SettingNeeds

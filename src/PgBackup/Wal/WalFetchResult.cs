@@ -1,4 +1,4 @@
-namespace PgBackup.Wal;
+namespace PgBackup;
 
 /// <summary>One WAL file that was taken out of the repository, verified, and written durably.</summary>
 public sealed record WalFetchResult

@@ -1,4 +1,4 @@
-namespace PgBackup.Wal;
+namespace PgBackup;
 
 /// <summary>What a push did.</summary>
 public enum WalPushStatus

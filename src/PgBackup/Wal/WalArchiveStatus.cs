@@ -1,4 +1,4 @@
-namespace PgBackup.Wal;
+namespace PgBackup;
 
 /// <summary>How archiving is.</summary>
 public enum WalArchiveHealth
