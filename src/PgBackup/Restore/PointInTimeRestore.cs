@@ -135,15 +135,24 @@ public sealed class PointInTimeRestore
         }
         // In place a server with its configuration elsewhere goes on with that.
         if (port is not null || (InPlace && !serverOptions.Any(o => o.StartsWith("config_file=", StringComparison.Ordinal))))
-            _warnings.AddRange(await KeptConfigurationFiles.EnsureAsync(_repository, backup, destination, cancellationToken).ConfigureAwait(false));
+            Warn(await KeptConfigurationFiles.EnsureAsync(_repository, backup, destination, cancellationToken).ConfigureAwait(false));
         string comment = string.Create(
             CultureInfo.InvariantCulture, $"recovery of {Plan.Name} to {Plan.Target}, begun at {_startTime:u}; ALTER SYSTEM RESET takes a line back");
         RecoveryFiles.WriteSettings(destination, settings, comment);
         if (programs is null || port is null)
             return;
-        foreach ((string name, string value) in await new ServerStarter(programs, DataDirectory, _log).RepairsAsync(_warnings, cancellationToken).ConfigureAwait(false))
+        var repairs = new List<string>();
+        foreach ((string name, string value) in await new ServerStarter(programs, DataDirectory, _log).RepairsAsync(repairs, cancellationToken).ConfigureAwait(false))
             settings[name] = value;
+        Warn(repairs);
         RecoveryFiles.WriteSettings(destination, settings, comment);
+    }
+
+    private void Warn(IReadOnlyList<string> warnings)
+    {
+        foreach (string warning in warnings)
+            _log.Warning(warning);
+        _warnings.AddRange(warnings);
     }
 
     private async Task<RestoreResult> StartAsync(
