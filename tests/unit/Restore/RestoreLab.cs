@@ -27,6 +27,8 @@ internal sealed class RestoreLab : IAsyncDisposable
 
     public BackupRepository Repository { get; set; }
 
+    public TempFolder Folder => _folder;
+
     public string RepositoryPath => _folder.Combine("repo");
 
     public string WalFolder => _folder.Combine("repo", "wal_005");

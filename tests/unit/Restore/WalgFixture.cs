@@ -51,7 +51,7 @@ internal sealed class WalgFixture
     /// <summary>A copy that may be damaged.</summary>
     public string CopyTo(TempFolder folder)
     {
-        string target = folder.Combine("repo");
+        string target = folder.Combine("damaged-repo");
         foreach (string file in Directory.EnumerateFiles(RepositoryPath, "*", SearchOption.AllDirectories))
         {
             string copy = Path.Combine(target, Path.GetRelativePath(RepositoryPath, file));

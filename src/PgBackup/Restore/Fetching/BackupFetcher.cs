@@ -36,7 +36,7 @@ internal sealed class BackupFetcher(BackupRepository repository, RestoreDestinat
     private async Task FetchLevelAsync(BackupName backup, int level, bool isTarget, WantedFiles wanted, CancellationToken cancellationToken)
     {
         BackupParts parts = await BackupParts.ListAsync(repository, backup, cancellationToken).ConfigureAwait(false);
-        parts.Require(repository.Location);
+        parts.Require(repository.Location, isTarget);
         var writer = new MemberWriter(repository, backup, level, isTarget, parts.Label is not null, wanted, destination, progress);
         var streamed = new Dictionary<string, StoredObject>(StringComparer.Ordinal);
         foreach (StoredObject part in parts.Data)

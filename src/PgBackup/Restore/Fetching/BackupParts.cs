@@ -35,12 +35,12 @@ internal sealed record BackupParts(BackupName Backup, IReadOnlyList<StoredObject
     public static bool IsSpecial(string partName) =>
         partName.StartsWith("pg_control.tar", StringComparison.Ordinal) || partName.StartsWith("backup_label.tar", StringComparison.Ordinal);
 
-    /// <summary>Throws <c>ObjectMissing</c> when no restore can come of them (WAL-G demands the same).</summary>
-    public void Require(string location)
+    /// <summary>Throws <c>ObjectMissing</c> when there is no data, or, in the backup whose state is restored, no control file.</summary>
+    public void Require(string location, bool isTarget)
     {
         if (Data.Count == 0)
             throw PgErrors.ObjectMissing(location, Backup.Text, RepositoryLayout.PartFolder(Backup) + "part_001.tar.*");
-        if (Control is null && Label is null)
+        if (isTarget && Control is null)
             throw PgErrors.ObjectMissing(location, Backup.Text, RepositoryLayout.PartFolder(Backup) + "pg_control.tar.*");
     }
 }

@@ -29,17 +29,18 @@ internal static class BackupProof
             if (member.SystemIdentifier is { } other && backup.SystemIdentifier is { } own && other != own)
                 throw PgErrors.ChainBroken(repository.Location, backup.Name, $"'{text}' is of another cluster ({other} instead of {own}).");
             chain.Add(name);
-            await RequirePartsAsync(repository, name, bytes, cancellationToken).ConfigureAwait(false);
+            await RequirePartsAsync(repository, name, text == backup.Name, bytes, cancellationToken).ConfigureAwait(false);
         }
         if (chain.Count > 1)
             await WantedFiles.ReadAsync(repository, chain, cancellationToken).ConfigureAwait(false);
         return new ProvenBackup(chain, bytes);
     }
 
-    private static async Task RequirePartsAsync(BackupRepository repository, BackupName name, Dictionary<string, long> tablespaceBytes, CancellationToken cancellationToken)
+    private static async Task RequirePartsAsync(
+        BackupRepository repository, BackupName name, bool isTarget, Dictionary<string, long> tablespaceBytes, CancellationToken cancellationToken)
     {
         BackupParts parts = await BackupParts.ListAsync(repository, name, cancellationToken).ConfigureAwait(false);
-        parts.Require(repository.Location);
+        parts.Require(repository.Location, isTarget);
         var stored = new Dictionary<string, StoredObject>(StringComparer.Ordinal);
         foreach (StoredObject? item in parts.Data.Select(static d => (StoredObject?)d).Append(parts.Control).Append(parts.Label))
         {
@@ -66,8 +67,8 @@ internal static class BackupProof
             repository, RepositoryLayout.FilesMetadataKey(name), static _ => { }, part => missing ??= stored.ContainsKey(part) ? null : part, cancellationToken).ConfigureAwait(false);
         if (missing is not null)
             throw PgErrors.ObjectMissing(repository.Location, name.Text, RepositoryLayout.PartFolder(name) + missing);
-        if (sentinel.PgBackup?.IndexVersion is not null && (parts.Control is null || parts.Label is null))
-            throw PgErrors.ObjectMissing(repository.Location, name.Text, RepositoryLayout.PartFolder(name) + (parts.Control is null ? "pg_control.tar.*" : "backup_label.tar.*"));
+        if (sentinel.PgBackup is not null && isTarget && parts.Label is null)
+            throw PgErrors.ObjectMissing(repository.Location, name.Text, RepositoryLayout.PartFolder(name) + "backup_label.tar.*");
     }
 
     // A damaged index costs speed, not the backup: fetching warns of it.

@@ -47,7 +47,7 @@ internal sealed class ClusterPast
         foreach (IGrouping<ulong?, ClusterBackup> cluster in catalog.Where(IsUsable).GroupBy(b => b.SystemIdentifier))
         {
             ClusterBackup[] backups = [.. cluster];
-            var past = new ClusterPast(repository, backups, inventory, await SegmentSizeAsync(repository, backups[^1], cancellationToken).ConfigureAwait(false));
+            var past = new ClusterPast(repository, backups, inventory, await SegmentSizeAsync(repository, backups, cancellationToken).ConfigureAwait(false));
             foreach (TimelineId timeline in inventory.Histories)
             {
                 if (await past.ReadHistoryAsync(timeline, cancellationToken).ConfigureAwait(false) is { } history)
@@ -79,8 +79,8 @@ internal sealed class ClusterPast
     public static async Task<ControlFile> ReadControlFileAsync(BackupRepository repository, BackupName name, CancellationToken cancellationToken)
     {
         BackupParts parts = await BackupParts.ListAsync(repository, name, cancellationToken).ConfigureAwait(false);
-        parts.Require(repository.Location);
-        string key = (parts.Control ?? parts.Data[0]).Key;
+        parts.Require(repository.Location, isTarget: true);
+        string key = parts.Control!.Value.Key;
         byte[]? content = await ReadMemberAsync(repository, name, key, "global/pg_control", cancellationToken).ConfigureAwait(false);
         return content is null
             ? throw PgErrors.BackupDamaged(repository.Location, name.Text, $"'{key}' does not hold global/pg_control.")
@@ -118,13 +118,26 @@ internal sealed class ClusterPast
 
     private static bool IsUsable(ClusterBackup backup) => backup is { Status: BackupStatus.Complete, StartLsn: not null, FinishLsn: not null };
 
-    private static async Task<WalSegmentSize> SegmentSizeAsync(BackupRepository repository, ClusterBackup newest, CancellationToken cancellationToken)
+    // A backup that is damaged must not hide the others: any of them tells.
+    private static async Task<WalSegmentSize> SegmentSizeAsync(BackupRepository repository, IReadOnlyList<ClusterBackup> backups, CancellationToken cancellationToken)
     {
-        BackupName.TryParse(newest.Name, out BackupName? name);
-        BackupSentinel sentinel = await BackupDocuments.ReadSentinelAsync(repository, RepositoryLayout.SentinelKey(name!), cancellationToken).ConfigureAwait(false);
-        if (sentinel.PgBackup?.WalSegmentSize is { } bytes && WalSegmentSize.IsValid(bytes))
-            return new WalSegmentSize(bytes);
-        return (await ReadControlFileAsync(repository, name!, cancellationToken).ConfigureAwait(false)).WalSegmentSize;
+        PgBackupException? failure = null;
+        for (int i = backups.Count - 1; i >= 0; i--)
+        {
+            BackupName.TryParse(backups[i].Name, out BackupName? name);
+            try
+            {
+                BackupSentinel sentinel = await BackupDocuments.ReadSentinelAsync(repository, RepositoryLayout.SentinelKey(name!), cancellationToken).ConfigureAwait(false);
+                if (sentinel.PgBackup?.WalSegmentSize is { } bytes && WalSegmentSize.IsValid(bytes))
+                    return new WalSegmentSize(bytes);
+                return (await ReadControlFileAsync(repository, name!, cancellationToken).ConfigureAwait(false)).WalSegmentSize;
+            }
+            catch (PgBackupException error) when (error.Id is "ObjectMissing" or "BackupDamaged" or "ControlFileInvalid" or "DocumentInvalid")
+            {
+                failure ??= error;
+            }
+        }
+        throw failure!;
     }
 
     private async Task<TimelineHistory?> ReadHistoryAsync(TimelineId timeline, CancellationToken cancellationToken)
