@@ -22,7 +22,7 @@ try {
     $null = Push-PgWal -LiteralPath $Path -Repository $Repository
 }
 catch {
-    $text = if ($_.ErrorDetails) { $_.ErrorDetails.Message } else { $_.Exception.Message }
+    $text = if ($_.ErrorDetails.RecommendedAction) { "$($_.ErrorDetails.Message) Hint: $($_.ErrorDetails.RecommendedAction)" } else { $_.Exception.Message }
     [Console]::Error.WriteLine('pgbackup-archive: ' + ($text -replace '\s*[\r\n]+\s*', ' '))
     $code = $_.Exception.ExitCode
     if (-not $code) { $code = 1 }

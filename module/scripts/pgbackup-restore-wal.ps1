@@ -25,7 +25,7 @@ try {
     $null = Restore-PgWal -Name $Name -Destination $Destination -Repository $Repository
 }
 catch {
-    $text = if ($_.ErrorDetails) { $_.ErrorDetails.Message } else { $_.Exception.Message }
+    $text = if ($_.ErrorDetails.RecommendedAction) { "$($_.ErrorDetails.Message) Hint: $($_.ErrorDetails.RecommendedAction)" } else { $_.Exception.Message }
     [Console]::Error.WriteLine('pgbackup-restore-wal: ' + ($text -replace '\s*[\r\n]+\s*', ' '))
     $code = if ($_.Exception.Data['RestoreCommandExitCode'] -eq 1) { 74 } else { 126 }
 }

@@ -12,7 +12,7 @@ internal static class ErrorRecords
     private const string UnexpectedHint =
         "This is a defect of PgBackup. Run the command again with -Verbose and report it with what $Error[0].Exception.ToString() prints; check first that it holds no secret.";
 
-    /// <summary>The record of a failure: id, category and target of the catalogue; the hint on a line of its own, because the default view does not show a recommended action.</summary>
+    /// <summary>The record of a failure: id, category and target of the catalogue; the hint as the recommended action, which the default view prints below the message.</summary>
     public static ErrorRecord ToErrorRecord(this Exception error) => error switch
     {
         PgBackupException known => Make(known, known.Id, Enum.Parse<ErrorCategory>(known.Kind.ToString()), known.ErrorTarget, known.Hint),
@@ -30,6 +30,6 @@ internal static class ErrorRecords
     private static ErrorRecord Make(Exception error, string id, ErrorCategory category, object? target, string hint) =>
         new(error, id, category, target)
         {
-            ErrorDetails = new ErrorDetails($"{error.Message}{Environment.NewLine}Hint: {hint}") { RecommendedAction = hint },
+            ErrorDetails = new ErrorDetails(error.Message) { RecommendedAction = hint },
         };
 }

@@ -82,7 +82,7 @@ public sealed partial class ShellProcessTests : IDisposable
     {
         ToolResult result = await shell.RunAsync("-Command", $"{Import}Test-WalCommand a -Fail 10");
         Assert.Contains("Test-WalCommand: The repository '/nowhere' does not exist.", result.Error, StringComparison.Ordinal);
-        Assert.Contains($"{Environment.NewLine}Hint: Check the path", result.Error, StringComparison.Ordinal);
+        Assert.Contains("Recommendation: Check the path", result.Error, StringComparison.Ordinal);
         Assert.Equal("", result.Output);
     }
 
