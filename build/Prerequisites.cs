@@ -11,8 +11,13 @@ internal static class Prerequisites
     /// <summary>Programs that read what we write.</summary>
     public static readonly Need[] Codecs = [new("zstd", () => Run.Which("zstd") is not null), new("lz4", () => Run.Which("lz4") is not null)];
 
-    /// <summary>Programs to be compared with.</summary>
-    public static readonly Need[] Rivals = [new("pgbackrest", () => Run.Which("pgbackrest") is not null), new("zstd", () => Run.Which("zstd") is not null)];
+    /// <summary>Programs to be compared with, and what measures them.</summary>
+    public static readonly Need[] Rivals =
+    [
+        new("pgbackrest", () => Run.Which("pgbackrest") is not null),
+        new("zstd", () => Run.Which("zstd") is not null),
+        new("time", () => Run.Which("time") is not null),
+    ];
 
     /// <summary>Installs the packages whose need is not met.</summary>
     public static async Task EnsureAsync(params Need[] needs)

@@ -1,0 +1,55 @@
+using System.Globalization;
+
+namespace PgBackup.Bench;
+
+/// <summary>What the command line asks for.</summary>
+internal sealed record BenchOptions
+{
+    public const string Usage = """
+        Bench [--rounds N] [--scale N] [--documents MEGABYTES]
+          --rounds      how often every tool does everything (default 3)
+          --scale       pgbench's scale; 15 MB each (default 90)
+          --documents   the size of the table of text and jsonb (default 700)
+        """;
+
+    /// <summary>How often every tool does everything.</summary>
+    public int Rounds { get; private init; } = 3;
+
+    /// <summary>pgbench's scale: 100,000 accounts, about 15 MB, each.</summary>
+    public int Scale { get; private init; } = 90;
+
+    /// <summary>The size of the table of text and jsonb, in MB.</summary>
+    public int DocumentMegabytes { get; private init; } = 700;
+
+    /// <summary>The staged module.</summary>
+    public required string Module { get; init; }
+
+    /// <summary>The program that runs PowerShell: pwsh or the small host.</summary>
+    public required string PowerShell { get; init; }
+
+    /// <summary>Reads the command line; null when it is not understood.</summary>
+    public static BenchOptions? Parse(string[] arguments)
+    {
+        BenchOptions options = new() { Module = "", PowerShell = "" };
+        for (int i = 0; i < arguments.Length; i += 2)
+        {
+            if (i + 1 == arguments.Length)
+                return null;
+            string value = arguments[i + 1];
+            bool isNumber = int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number > 0;
+            BenchOptions? next = arguments[i] switch
+            {
+                "--rounds" when isNumber => options with { Rounds = number },
+                "--scale" when isNumber => options with { Scale = number },
+                "--documents" when isNumber => options with { DocumentMegabytes = number },
+                "--module" => options with { Module = value },
+                "--powershell" => options with { PowerShell = value },
+                _ => null,
+            };
+            if (next is null)
+                return null;
+            options = next;
+        }
+        return options.Module.Length > 0 && options.PowerShell.Length > 0 ? options : null;
+    }
+}

@@ -1,0 +1,38 @@
+namespace PgBackup.Bench;
+
+/// <summary>What a contestant is measured at.</summary>
+internal enum Work
+{
+    Backup,
+    Restore,
+}
+
+/// <summary>What one row of the tables measures.</summary>
+/// <param name="Name">The tool, as the table shows it.</param>
+/// <param name="Took">Wall time, processor time, peak memory.</param>
+internal sealed record Result(string Name, Measurement Took);
+
+/// <summary>A tool that backs a cluster up and brings it back.</summary>
+internal abstract class Contestant
+{
+    /// <summary>What the tool is called in the tables.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>Its version, and how it is run.</summary>
+    public abstract Task<string> DescribeAsync(CancellationToken cancellationToken);
+
+    /// <summary>Makes what must be there before the first round.</summary>
+    public virtual Task PrepareAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <summary>Takes a backup; several results when steps are told apart.</summary>
+    public abstract Task<IReadOnlyList<Result>> BackUpAsync(CancellationToken cancellationToken);
+
+    /// <summary>Restores the newest backup into an empty folder.</summary>
+    public abstract Task<IReadOnlyList<Result>> RestoreAsync(string destination, CancellationToken cancellationToken);
+
+    /// <summary>The folder or file that holds the newest backup.</summary>
+    public abstract string NewestBackup { get; }
+
+    /// <summary>The bytes of the newest backup.</summary>
+    public long StoredBytes => Sizes.Of(NewestBackup);
+}
