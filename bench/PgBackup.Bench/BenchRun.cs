@@ -23,9 +23,9 @@ internal sealed class BenchRun(BenchOptions options, CancellationToken cancellat
             _rounds[Work.Backup].Add(await BackUpAsync(cluster, order));
             _rounds[Work.Restore].Add(await RestoreAsync(cluster, folder, order));
         }
-        Report report = new(_rounds, contestants, Sizes.Of(cluster.DataDirectory));
+        Report report = new(_rounds, contestants, Sizes.Of(cluster.DataDirectory) - Sizes.Of(Path.Combine(cluster.DataDirectory, "pg_wal")));
         Console.WriteLine();
-        Console.WriteLine($"Machine: {Machine.Describe(folder.Path)}. {cluster.Tools.Version.Major}.{cluster.Tools.Version.Minor} is the version of PostgreSQL. {options.Rounds} rounds.");
+        Console.WriteLine($"Machine: {Machine.Describe(folder.Path)}, PostgreSQL {cluster.Tools.Version}. {options.Rounds} rounds.");
         foreach (Contestant contestant in contestants)
             Console.WriteLine($"* {contestant.Name}: {await contestant.DescribeAsync(cancellationToken)}");
         report.Print(Console.Out);
@@ -58,7 +58,7 @@ internal sealed class BenchRun(BenchOptions options, CancellationToken cancellat
         foreach (Contestant contestant in order)
         {
             await BenchCluster.SettleAsync(cluster, cancellationToken);
-            await CalmAsync(cluster.DataDirectory, cluster.Folder);
+            await CalmAsync(Path.Combine(cluster.DataDirectory, "base"), cluster.Folder);
             Tell(await contestant.BackUpAsync(cancellationToken), Work.Backup, results);
         }
         return results;
