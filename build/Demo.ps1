@@ -22,7 +22,7 @@ function Run([string] $Program, [string[]] $Arguments) {
     $start = [Diagnostics.ProcessStartInfo]::new()
     $start.FileName = $Program
     foreach ($argument in $Arguments) { $start.ArgumentList.Add($argument) }
-    if ($asRoot) { $start.FileName = 'runuser'; $start.ArgumentList.Clear(); foreach ($argument in @('-u', 'postgres', '--', $Program) + $Arguments) { $start.ArgumentList.Add($argument) } }
+    if ($asRoot) { $start.FileName = FindProgram 'runuser'; $start.ArgumentList.Clear(); foreach ($argument in @('-u', 'postgres', '--', $Program) + $Arguments) { $start.ArgumentList.Add($argument) } }
     $start.WorkingDirectory = '/'
     $start.RedirectStandardOutput = $true
     $start.RedirectStandardError = $true
@@ -37,8 +37,8 @@ function Run([string] $Program, [string[]] $Arguments) {
 function FindProgram([string] $Name) {
     $folders = @()
     if ([IO.Directory]::Exists('/usr/lib/postgresql')) { foreach ($version in [IO.Directory]::GetDirectories('/usr/lib/postgresql')) { $folders = @("$version/bin") + $folders } }
-    foreach ($candidate in $folders + $env:PATH.Split(':')) { if ([IO.File]::Exists("$candidate/$Name")) { return "$candidate/$Name" } }
-    throw "The program '$Name' of PostgreSQL was not found."
+    foreach ($candidate in $folders + $env:PATH.Split(':') + '/usr/sbin') { if ([IO.File]::Exists("$candidate/$Name")) { return "$candidate/$Name" } }
+    throw "The program '$Name' was not found."
 }
 
 function CopyTree([string] $Source, [string] $Target) {
