@@ -43,18 +43,35 @@ internal static class DestinationPlanner
             if (!int.TryParse(first, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int process) || process == 0)
                 return null;
             using Process running = Process.GetProcessById(Math.Abs(process));
-            // Ids are used again; on Linux the working directory of a server is its data directory.
-            string link = $"/proc/{running.Id}/cwd";
-            string? folder = OperatingSystem.IsLinux() ? new FileInfo(link).LinkTarget : null;
+            if (!OperatingSystem.IsLinux())
+                return running.Id;
+            if (HasEnded(running.Id))
+                return null;
+            // Ids are used again; the working directory of a server is its data directory.
+            string? folder = new FileInfo($"/proc/{running.Id}/cwd").LinkTarget;
             return folder is null || SamePath(folder, directory) ? running.Id : null;
         }
-        catch (ArgumentException)
+        catch (Exception error) when (error is ArgumentException or FileNotFoundException or DirectoryNotFoundException)
         {
-            return null; // A file that a crash left behind.
+            return null; // A file that a crash left behind, or a process that ended in between.
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             throw PgErrors.DestinationNotReplaceable(directory, $"whether a server runs on it cannot be told: {error.Message}");
+        }
+    }
+
+    // One that has ended, but that nobody has waited for yet, is still in the table (proc(5), state Z).
+    private static bool HasEnded(int process)
+    {
+        try
+        {
+            string stat = File.ReadAllText($"/proc/{process}/stat");
+            return stat[stat.LastIndexOf(')') + 2] is 'Z' or 'X';
+        }
+        catch (IOException)
+        {
+            return true; // It went away in between.
         }
     }
 

@@ -1,13 +1,16 @@
+using System.Diagnostics;
 using System.Globalization;
 using PgBackup.Errors;
 using PgBackup.Postgres.Files;
-using PgBackup.Restore.Fetching;
+using PgBackup.Restore.Planning;
 
 namespace PgBackup.Restore.Starting;
 
 /// <summary>Starts a restored server by pg_ctl, which gives it a session of its own: Ctrl+C at our terminal does not reach it.</summary>
 internal sealed class ServerStarter(ServerPrograms programs, string dataDirectory, IOperationLog log)
 {
+    private static readonly TimeSpan s_launch = TimeSpan.FromSeconds(30);
+
     /// <summary>The file that the server logs to.</summary>
     public string LogPath { get; } = Path.Combine(dataDirectory, "pgbackup_recovery.log");
 
@@ -48,10 +51,23 @@ internal sealed class ServerStarter(ServerPrograms programs, string dataDirector
         }
         long offset = File.Exists(LogPath) ? new FileInfo(LogPath).Length : 0;
         ProgramOutcome outcome = await programs.RunAsync(
-            "pg_ctl", ["start", "-W", "-s", "-D", dataDirectory, "-l", LogPath, "-o", ServerPrograms.OptionText(all)], cancellationToken).ConfigureAwait(false);
+            "pg_ctl", ["start", "-W", "-s", "-D", dataDirectory, "-l", LogPath, "-o", ServerPrograms.OptionText(all)], CancellationToken.None).ConfigureAwait(false);
         if (outcome.ExitCode != 0)
             throw PgErrors.RecoveryFailed(dataDirectory, $"pg_ctl could not start it: {outcome.Said}", $"Read the log '{LogPath}', set right what it complains of, and start the server with pg_ctl.");
+        await AwaitLaunchAsync(offset).ConfigureAwait(false);
         return offset;
+    }
+
+    // pg_ctl is back before the server has written its pid file, and cannot stop a server that has none: whoever is cancelled now would leave it running.
+    private async Task AwaitLaunchAsync(long logOffset)
+    {
+        var messages = new RecoveryLog(LogPath, logOffset);
+        for (Stopwatch watch = Stopwatch.StartNew(); watch.Elapsed < s_launch; await Task.Delay(20).ConfigureAwait(false))
+        {
+            messages.Update();
+            if (DestinationPlanner.RunningProcess(dataDirectory) is not null || messages.Failures.Length > 0)
+                return;
+        }
     }
 
     /// <summary>Stops a server that has not reached its target; recovery goes on at its next start.</summary>
