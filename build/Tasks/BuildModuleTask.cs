@@ -47,7 +47,7 @@ internal sealed class BuildModuleTask : BuildTask
         foreach (string folder in Directory.GetDirectories(runtimes).Where(d => s_systems.Contains(Path.GetFileName(d).Split('-')[0])))
             CopyTree(folder, Path.Combine(engine, "runtimes", Path.GetFileName(folder)));
         CopyTree(Layout.Combine("module"), Layout.Module);
-        foreach (string file in new[] { "PgBackup.psd1", "LICENSE", "CHANGELOG.md" })
+        foreach (string file in new[] { "PgBackup.psd1", "LICENSE", "THIRD-PARTY-NOTICES.md", "CHANGELOG.md" })
             File.Copy(Layout.Combine(file), Path.Combine(Layout.Module, file));
     }
 
