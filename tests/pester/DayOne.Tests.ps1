@@ -92,9 +92,13 @@ Describe 'Day one' {
         Invoke-TestSql $cluster "SELECT to_regclass('t')" | Should -BeNullOrEmpty
     }
 
-    It 'refuses a directory that is not empty, and a time that no archived transaction follows' {
+    It 'refuses a directory that a server runs on, one that is not empty, and a time that no archived transaction follows' {
         { Restore-PgPointInTime -Repository $repository -DataDirectory (Join-Path $cluster.Folder 'restored') -ErrorAction Stop } |
-            Should -Throw -ErrorId 'DestinationNotEmpty,*'
+            Should -Throw -ErrorId 'DestinationInUse,*'
+        $full = New-Item -ItemType Directory (Join-Path $TestDrive 'full')
+        $kept = New-Item -ItemType File (Join-Path $full 'kept')
+        { Restore-PgPointInTime -Repository $repository -DataDirectory $full -ErrorAction Stop } | Should -Throw -ErrorId 'DestinationNotEmpty,*'
+        $kept | Should -Exist
         { Get-PgRestorePlan -Repository $repository -TargetTime (Get-Date).AddDays(1) -ErrorAction Stop } | Should -Throw -ErrorId 'TargetNotReachable,*'
     }
 
