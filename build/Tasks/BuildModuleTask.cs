@@ -1,3 +1,5 @@
+using PgBackup.Build.Help;
+
 namespace PgBackup.Build.Tasks;
 
 /// <summary>Stages the module, as it is shipped, under <c>out/module</c>, and the small host under <c>out/host</c>.</summary>
@@ -26,6 +28,7 @@ internal sealed class BuildModuleTask : BuildTask
         await PublishAsync("tests/host/PgBackup.Host.csproj", Layout.HostFolder);
         Stage(work);
         Directory.Delete(work, recursive: true);
+        HelpStage.Write(Layout.Module);
         Console.WriteLine($"The module is in {Layout.Module}");
         return 0;
     }
