@@ -109,7 +109,8 @@ public sealed class PartIndexReader : IAsyncDisposable
         long plain = 0, stored = 0;
         foreach (IndexedFrame frame in part.Frames)
         {
-            if (frame.Length <= 0 || frame.PlainLength < 0 || frame.Hash is null)
+            // A codec that is not cut into frames may hold back a frame's bytes until the next.
+            if (frame.Length < 0 || (part.RandomAccess && frame.Length == 0) || frame.PlainLength < 0 || frame.Hash is null)
                 throw new JsonException($"A frame of '{part.Name}' has no length or no checksum.");
             plain += frame.PlainLength;
             stored += frame.Length;

@@ -112,28 +112,41 @@ internal sealed class IndexedFetch(BackupRepository repository, int workers) : I
 
     private void WriteFrames(FrameRange range, byte[] stored, CancellationToken cancellationToken)
     {
-        Span<byte> hash = stackalloc byte[16];
         int offset = 0;
         for (int i = range.First; i < range.Next; i++)
         {
             cancellationToken.ThrowIfCancellationRequested();
             IndexedFrame frame = range.Part.Frames[i];
-            byte[] plain = ArrayPool<byte>.Shared.Rent(Math.Max(1, frame.PlainLength));
-            try
+            ReadOnlySpan<byte> bytes = stored.AsSpan(offset, frame.Length);
+            if (range.Part.IsCompressed)
             {
-                Span<byte> content = plain.AsSpan(0, frame.PlainLength);
-                _decoder.Decode(stored.AsSpan(offset, frame.Length), content, range.Part.Key);
-                XxHash128.Hash(content, hash);
-                if (!string.Equals(Convert.ToHexStringLower(hash), frame.Hash, StringComparison.Ordinal))
-                    throw range.Part.Writer.Damaged($"frame {i + 1} of {range.Part.Name} does not have the checksum that the index says.");
-                range.Part.Write(i, content);
+                byte[] plain = ArrayPool<byte>.Shared.Rent(Math.Max(1, frame.PlainLength));
+                try
+                {
+                    Span<byte> content = plain.AsSpan(0, frame.PlainLength);
+                    _decoder.Decode(bytes, content, range.Part.Key);
+                    WriteFrame(range.Part, i, content);
+                }
+                finally
+                {
+                    ArrayPool<byte>.Shared.Return(plain);
+                }
             }
-            finally
+            else
             {
-                ArrayPool<byte>.Shared.Return(plain);
+                WriteFrame(range.Part, i, bytes);
             }
             offset += frame.Length;
         }
+    }
+
+    private static void WriteFrame(OpenPart part, int index, ReadOnlySpan<byte> content)
+    {
+        Span<byte> hash = stackalloc byte[16];
+        XxHash128.Hash(content, hash);
+        if (content.Length != part.Frames[index].PlainLength || !string.Equals(Convert.ToHexStringLower(hash), part.Frames[index].Hash, StringComparison.Ordinal))
+            throw part.Writer.Damaged($"frame {index + 1} of {part.Name} does not have the checksum that the index says.");
+        part.Write(index, content);
     }
 
     private interface IWork;

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using PgBackup.Codecs;
 using PgBackup.Repository.Documents;
 
 namespace PgBackup.Restore.Fetching;
@@ -32,6 +33,9 @@ internal sealed class OpenPart : IDisposable
 
     /// <summary>Its name within the backup.</summary>
     public string Name { get; }
+
+    /// <summary>Whether its frames are zstd's; else they are plain.</summary>
+    public bool IsCompressed => CompressionNames.TrySplit(Name, out _, out CompressionMethod method) && method != CompressionMethod.None;
 
     /// <summary>Its frames.</summary>
     public IReadOnlyList<IndexedFrame> Frames { get; }
