@@ -54,7 +54,6 @@ public sealed class SurroundingsTests
         await lab.BackupAsync();
         await lab.InsertAsync("A");
         await lab.ArchiveAsync();
-        // Smaller than what the WAL was written with: a server in recovery would refuse it.
         RestoreResult result = await lab.RestoreAsync(RestoreTarget.Latest);
         Assert.Equal("A", await RestoreLab.RowsAsync(result));
         Assert.Equal("6MB", await RestoreLab.QueryAsync(result, "SHOW work_mem"));
