@@ -7,8 +7,10 @@ namespace PgBackup.Restore.Fetching;
 /// <summary>An open file of the destination; pieces may be written from several threads.</summary>
 internal sealed class DestinationFile(string path, SafeFileHandle handle) : IDisposable
 {
-    // The kernel begins to write such pieces back at once, so that the sync at the end finds little left to do.
-    private const int WriteBackFrom = 1 << 20;
+    // Such pieces go past the page cache, or else the kernel begins to write them back at once: the sync at the end finds little left to do.
+    private const int BigFrom = 1 << 20;
+
+    private readonly Lazy<DirectFile?> _direct = new(() => DirectFile.TryOpen(path));
 
     /// <summary>The full path.</summary>
     public string Path { get; } = path;
@@ -21,9 +23,12 @@ internal sealed class DestinationFile(string path, SafeFileHandle handle) : IDis
     {
         try
         {
-            RandomAccess.Write(Handle, piece, offset);
-            if (piece.Length >= WriteBackFrom)
-                Posix.BeginWriteBack(Handle, offset, piece.Length);
+            int done = piece.Length >= BigFrom && _direct.Value is { } direct ? direct.Write(piece, offset) : 0;
+            if (done == piece.Length)
+                return;
+            RandomAccess.Write(Handle, piece[done..], offset + done);
+            if (piece.Length - done >= BigFrom)
+                Posix.BeginWriteBack(Handle, offset + done, piece.Length - done);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -32,5 +37,10 @@ internal sealed class DestinationFile(string path, SafeFileHandle handle) : IDis
     }
 
     /// <summary>Closes it.</summary>
-    public void Dispose() => Handle.Dispose();
+    public void Dispose()
+    {
+        if (_direct.IsValueCreated)
+            _direct.Value?.Dispose();
+        Handle.Dispose();
+    }
 }

@@ -3,6 +3,7 @@ using System.IO.Hashing;
 using System.Threading.Channels;
 using PgBackup.Codecs;
 using PgBackup.Errors;
+using PgBackup.Platform;
 using PgBackup.Repository;
 using PgBackup.Repository.Documents;
 
@@ -73,22 +74,23 @@ internal sealed class IndexedFetch(BackupRepository repository, int workers) : I
 
     private async Task WorkAsync(CancellationToken cancellationToken)
     {
+        using var plain = new AlignedBuffer();
         await foreach (IWork work in _ranges.Reader.ReadAllAsync(cancellationToken).ConfigureAwait(false))
         {
             if (work is StreamWork stream)
                 await StreamedPart.FetchAsync(repository, stream.Key, stream.Part, stream.Writer, false, cancellationToken).ConfigureAwait(false);
             else
-                await WriteRangeAsync((FrameRange)work, cancellationToken).ConfigureAwait(false);
+                await WriteRangeAsync((FrameRange)work, plain, cancellationToken).ConfigureAwait(false);
         }
     }
 
-    private async Task WriteRangeAsync(FrameRange range, CancellationToken cancellationToken)
+    private async Task WriteRangeAsync(FrameRange range, AlignedBuffer plain, CancellationToken cancellationToken)
     {
         byte[] stored = ArrayPool<byte>.Shared.Rent(range.Length);
         try
         {
             await ReadAsync(range, stored.AsMemory(0, range.Length), cancellationToken).ConfigureAwait(false);
-            WriteFrames(range, stored, cancellationToken);
+            WriteFrames(range, stored, plain, cancellationToken);
         }
         catch (PgBackupException error) when (error.Id == "ObjectDamaged")
         {
@@ -110,7 +112,7 @@ internal sealed class IndexedFetch(BackupRepository repository, int workers) : I
         }
     }
 
-    private void WriteFrames(FrameRange range, byte[] stored, CancellationToken cancellationToken)
+    private void WriteFrames(FrameRange range, byte[] stored, AlignedBuffer plain, CancellationToken cancellationToken)
     {
         int offset = 0;
         for (int i = range.First; i < range.Next; i++)
@@ -120,22 +122,11 @@ internal sealed class IndexedFetch(BackupRepository repository, int workers) : I
             ReadOnlySpan<byte> bytes = stored.AsSpan(offset, frame.Length);
             if (range.Part.IsCompressed)
             {
-                byte[] plain = ArrayPool<byte>.Shared.Rent(Math.Max(1, frame.PlainLength));
-                try
-                {
-                    Span<byte> content = plain.AsSpan(0, frame.PlainLength);
-                    _decoder.Decode(bytes, content, range.Part.Key);
-                    WriteFrame(range.Part, i, content);
-                }
-                finally
-                {
-                    ArrayPool<byte>.Shared.Return(plain);
-                }
+                Span<byte> content = plain.Span(frame.PlainLength);
+                _decoder.Decode(bytes, content, range.Part.Key);
+                bytes = content;
             }
-            else
-            {
-                WriteFrame(range.Part, i, bytes);
-            }
+            WriteFrame(range.Part, i, bytes);
             offset += frame.Length;
         }
     }
