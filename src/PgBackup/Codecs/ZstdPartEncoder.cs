@@ -6,21 +6,18 @@ namespace PgBackup.Codecs;
 
 /// <summary>Zstandard parts: every chunk is one frame with its content size and a content checksum.</summary>
 /// <remarks>
-/// The default was measured with libzstd 1.5.7 on 1.0 GB of PostgreSQL 15 data (pgbench, and a table of text and jsonb with its indexes), two threads, chunks of
-/// 4 MiB, one frame each. Size in bytes; time for the compression alone:
+/// The default was measured with libzstd on PostgreSQL 15 data in chunks of 4 MiB, one frame each, one thread: 200 MiB of a table of text and jsonb, 133 MiB of
+/// pgbench's accounts after updates, 193 MiB of their primary key. Size in bytes; time for the compression alone:
 /// <code>
-/// level -1                                    151,752,010
-/// level 1                                     124,976,845   0.44 s
-/// level 2                                     126,001,291   0.49 s
-/// level 3                                     118,063,977   0.60 s
-/// window 20, hash 16, chain 14, dfast, 5      117,696,537   0.51 s   (the default)
-/// window 20, hash 15, chain 14, dfast, 5      117,805,503   0.48 s
-/// window 22, hash 18, chain 14, dfast, 5      117,483,492   0.59 s
-/// zstd -3, file by file                       118,027,717
-/// tar | zstd -1 -T0                           124,888,266   1.5 s with tar and writing
+/// level 1                                     112,779,719
+/// window 20, hash 16, chain 14, dfast, 5       99,848,913   1.11 s
+/// window 20, hash 17, chain 16, dfast, 5       97,597,337   1.23 s
+/// level 3                                      97,619,337
+/// window 20, hash 18, chain 16, dfast, 5       97,085,620           (the default)
+/// window 22, hash 18, chain 16, dfast, 5       97,025,603   1.28 s
+/// window 22, hash 18, chain 17, dfast, 5       96,876,977   1.31 s
 /// </code>
-/// Tables that stay in the processor's first caches are worth more on pages than deep ones: level 3 has hash 17 and chain 16. Chunks of 1, 2 and 8 MiB change
-/// the default's size by +0.2, +0.1 and -0.03 % and its time by less than the noise.
+/// Smaller than level 3, which other tools use on whole files, and about as fast. Chunks of 1, 2 and 8 MiB change the size by some tenths of a percent.
 /// </remarks>
 internal sealed class ZstdPartEncoder : PartEncoder
 {
@@ -68,8 +65,8 @@ internal sealed class ZstdPartEncoder : PartEncoder
         if (_level is null)
         {
             Set(ZstdNative.Parameter.WindowLog, 20);
-            Set(ZstdNative.Parameter.HashLog, 16);
-            Set(ZstdNative.Parameter.ChainLog, 14);
+            Set(ZstdNative.Parameter.HashLog, 18);
+            Set(ZstdNative.Parameter.ChainLog, 16);
             Set(ZstdNative.Parameter.MinMatch, 5);
             Set(ZstdNative.Parameter.Strategy, DoubleFast);
         }
