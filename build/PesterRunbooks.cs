@@ -25,7 +25,8 @@ internal static class PesterRunbooks
         }
         Directory.CreateDirectory(results);
         string resultFile = Path.Combine(results, "pester.xml");
-        List<string> arguments = ["-NoProfile", "-NonInteractive", "-File", Layout.Combine("build", "Invoke-Runbook.ps1"), "-Path", runbooks, "-ResultFile", resultFile, "-ModulePath", Layout.ModulePath];
+        using var module = new SharedModule();
+        List<string> arguments = ["-NoProfile", "-NonInteractive", "-File", Layout.Combine("build", "Invoke-Runbook.ps1"), "-Path", runbooks, "-ResultFile", resultFile, "-ModulePath", module.ModulePath];
         if (full)
             arguments.Add("-Full");
         int code = await Run.CodeAsync(pwsh, arguments, ScriptRunner.Environment(pwsh, ToolModules));

@@ -20,11 +20,11 @@ internal sealed class BuildModuleTask : BuildTask
     public override async Task<int> RunAsync(string[] arguments)
     {
         string work = Path.Combine(Layout.Out, "publish");
-        Recreate(work);
+        FileTree.Recreate(work);
         await PublishAsync("src/PgBackup/PgBackup.csproj", Path.Combine(work, "engine"));
         await PublishAsync("src/PgBackup.Loader/PgBackup.Loader.csproj", Path.Combine(work, "loader"));
         await PublishAsync("src/PgBackup.PowerShell/PgBackup.PowerShell.csproj", Path.Combine(work, "cmdlets"));
-        Recreate(Layout.HostFolder);
+        FileTree.Recreate(Layout.HostFolder);
         await PublishAsync("tests/host/PgBackup.Host.csproj", Layout.HostFolder);
         Stage(work);
         Directory.Delete(work, recursive: true);
@@ -38,7 +38,7 @@ internal sealed class BuildModuleTask : BuildTask
 
     private static void Stage(string work)
     {
-        Recreate(Layout.Module);
+        FileTree.Recreate(Layout.Module);
         string bin = Path.Combine(Layout.Module, "bin");
         string engine = Path.Combine(bin, "engine");
         Directory.CreateDirectory(engine);
@@ -48,26 +48,9 @@ internal sealed class BuildModuleTask : BuildTask
             File.Copy(file, Path.Combine(engine, Path.GetFileName(file)));
         string runtimes = Path.Combine(work, "engine", "runtimes");
         foreach (string folder in Directory.GetDirectories(runtimes).Where(d => s_systems.Contains(Path.GetFileName(d).Split('-')[0])))
-            CopyTree(folder, Path.Combine(engine, "runtimes", Path.GetFileName(folder)));
-        CopyTree(Layout.Combine("module"), Layout.Module);
+            FileTree.Copy(folder, Path.Combine(engine, "runtimes", Path.GetFileName(folder)));
+        FileTree.Copy(Layout.Combine("module"), Layout.Module);
         foreach (string file in new[] { "PgBackup.psd1", "LICENSE", "THIRD-PARTY-NOTICES.md", "CHANGELOG.md" })
             File.Copy(Layout.Combine(file), Path.Combine(Layout.Module, file));
-    }
-
-    private static void CopyTree(string source, string target)
-    {
-        foreach (string file in Directory.EnumerateFiles(source, "*", SearchOption.AllDirectories))
-        {
-            string copy = Path.Combine(target, Path.GetRelativePath(source, file));
-            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
-            File.Copy(file, copy);
-        }
-    }
-
-    private static void Recreate(string folder)
-    {
-        if (Directory.Exists(folder))
-            Directory.Delete(folder, recursive: true);
-        Directory.CreateDirectory(folder);
     }
 }

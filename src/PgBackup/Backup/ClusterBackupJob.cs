@@ -144,7 +144,7 @@ public sealed class ClusterBackupJob : IAsyncDisposable
         foreach (CorruptFile file in collector.CorruptFiles)
             _log.Warning($"Damaged pages were found and stored as they are: {file}. Check the disk, and compare with an older backup.");
         int segments = await WalProof.RequireAsync(
-            _repository, name, startLsn, stop.FinishLsn, control.WalSegmentSize, _options.ArchiveTimeout, _session.ArchiverComplaintAsync, _progress, cancellationToken).ConfigureAwait(false);
+            _repository, name, startLsn, stop.FinishLsn, control.WalSegmentSize, _options.ArchiveTimeout, _session.ArchiverComplaintAsync, _log, _progress, cancellationToken).ConfigureAwait(false);
         TimeSpan waited = sinceStop.Elapsed;
 
         var facts = new BackupFacts(

@@ -9,6 +9,8 @@ internal static class WalProof
 {
     private static readonly TimeSpan s_firstPause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_firstComplaint = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_nextComplaint = TimeSpan.FromMinutes(1);
 
     /// <summary>
     /// Proves every segment from that of <paramref name="start"/> to that of <paramref name="finish"/> − 1; returns how many there are.
@@ -22,10 +24,12 @@ internal static class WalProof
         WalSegmentSize size,
         TimeSpan timeout,
         Func<CancellationToken, Task<string?>> complaint,
+        IOperationLog log,
         IProgress<OperationProgress> progress,
         CancellationToken cancellationToken)
     {
         var clock = Stopwatch.StartNew();
+        TimeSpan complain = s_firstComplaint;
         ulong first = size.SegmentNumberOf(start), last = size.SegmentNumberOf(finish - 1);
         long total = (long)(last - first) + 1;
         for (ulong number = first; number <= last; number++)
@@ -40,6 +44,11 @@ internal static class WalProof
                 {
                     string? reason = await complaint(cancellationToken).ConfigureAwait(false);
                     throw PgErrors.WalNotArchived(name.Text, segment.ToString(), clock.Elapsed, repository.Location, reason);
+                }
+                if (clock.Elapsed >= complain && await complaint(cancellationToken).ConfigureAwait(false) is { } trouble)
+                {
+                    log.Warning($"Still waiting for the WAL segment {segment}. {trouble}");
+                    complain += s_nextComplaint;
                 }
                 progress.Report(new OperationProgress($"Backing up {name}", $"Waiting for WAL segment {segment} to arrive", (long)(number - first), total, ProgressUnit.Items));
                 await Task.Delay(pause, cancellationToken).ConfigureAwait(false);
