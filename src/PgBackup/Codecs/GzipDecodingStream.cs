@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using PgBackup.Platform;
 
 namespace PgBackup.Codecs;
 
@@ -50,7 +51,7 @@ internal sealed class GzipDecodingStream(Stream source, string? objectName, bool
         consumed = input.Length;
     }
 
-    private sealed class GuardedSource(Stream source, bool leaveOpen) : Stream
+    private sealed class GuardedSource(Stream source, bool leaveOpen) : ForwardReadStream
     {
         private static readonly byte[] s_guardMember = Compress();
         private int _guardPosition;
@@ -59,22 +60,6 @@ internal sealed class GzipDecodingStream(Stream source, string? objectName, bool
 
         // Letters, so that deflate codes them and the bytes of the member do not hold them as they are.
         internal static ReadOnlySpan<byte> Guard => "whole until here"u8;
-
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => false;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
-
-        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
 
         public override int Read(Span<byte> buffer) => _sourceEnded ? ReadGuard(buffer) : Count(source.Read(buffer), buffer);
 
@@ -85,16 +70,6 @@ internal sealed class GzipDecodingStream(Stream source, string? objectName, bool
             int count = await source.ReadAsync(buffer, cancellationToken).ConfigureAwait(false);
             return Count(count, buffer.Span);
         }
-
-        public override void Flush()
-        {
-        }
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
         protected override void Dispose(bool disposing)
         {

@@ -1,29 +1,16 @@
 using System.IO.Hashing;
+using PgBackup.Platform;
 using PgBackup.Repository.Documents;
 
 namespace PgBackup.Restore.Fetching;
 
 /// <summary>Passes a part's plain bytes on, comparing each frame's checksum with the index. Throws <see cref="InvalidDataException"/> at the first that differs.</summary>
-internal sealed class FrameHashStream(Stream source, IndexedPart part) : Stream
+internal sealed class FrameHashStream(Stream source, IndexedPart part) : ForwardReadStream
 {
     private readonly XxHash128 _hash = new();
     private int _frame;
     private int _inFrame;
     private bool _ended;
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     public override int Read(Span<byte> buffer)
     {
@@ -39,21 +26,6 @@ internal sealed class FrameHashStream(Stream source, IndexedPart part) : Stream
             Take(buffer.Span[..read]);
         return read;
     }
-
-    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {
