@@ -187,7 +187,9 @@ public sealed class ClusterBackupTests
     {
         await using BackedUpCluster source = await BackedUpCluster.RunAsync();
         await source.Cluster.ExecuteAsync("ALTER SYSTEM SET archive_command = 'false'");
-        await source.Cluster.ExecuteAsync("SELECT pg_reload_conf(), pg_switch_wal(), pg_sleep(2)");
+        await source.Cluster.ExecuteAsync("SELECT pg_reload_conf()");
+        while (await source.Cluster.ScalarAsync<long>("SELECT failed_count FROM pg_stat_archiver") == 0)
+            await source.Cluster.ExecuteAsync("CREATE TABLE x (); DROP TABLE x; SELECT pg_switch_wal(), pg_sleep(0.2)");
         PgBackupException failing = await Assert.ThrowsAsync<PgBackupException>(() => source.BackUpAsync());
         Assert.Equal("ArchivingFails", failing.Id);
 
