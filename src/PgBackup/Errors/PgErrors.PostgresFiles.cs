@@ -1,5 +1,3 @@
-using PgBackup.Postgres.Files;
-
 namespace PgBackup.Errors;
 
 public static partial class PgErrors
@@ -14,9 +12,9 @@ public static partial class PgErrors
         $"'{path}' cannot be read: {inner.Message}",
         "Run as an account that may read the data directory, for example the server's own (postgres).", path, inner);
 
-    internal static PgBackupException ControlFileInvalid(string origin, ControlFileStatus status) => new(
+    internal static PgBackupException ControlFileInvalid(string origin, string detail) => new(
         "ControlFileInvalid", ErrorKind.InvalidData, ExitCodes.Failed,
-        $"The control file '{origin}' is damaged: {Describe(status)}.",
+        $"The control file '{origin}' is damaged: {detail}.",
         "Compare with the output of pg_controldata. If the server still runs, take a dump of every database now; otherwise restore a backup.", origin);
 
     internal static PgBackupException ControlFileVersionNotSupported(string origin, uint version) => new(
@@ -27,12 +25,12 @@ public static partial class PgErrors
     internal static PgBackupException BackupLabelInvalid(string detail) => new(
         "BackupLabelInvalid", ErrorKind.InvalidData, ExitCodes.Failed,
         $"The backup's file backup_label is damaged: {detail}.",
-        "Check the backup with Test-PgBackup and restore another one.", "backup_label");
+        "Restore another backup: Get-PgBackup lists them.", "backup_label");
 
     internal static PgBackupException TablespaceMapInvalid(string detail) => new(
         "TablespaceMapInvalid", ErrorKind.InvalidData, ExitCodes.Failed,
         $"The backup's file tablespace_map is damaged: {detail}.",
-        "Check the backup with Test-PgBackup and restore another one.", "tablespace_map");
+        "Restore another backup: Get-PgBackup lists them.", "tablespace_map");
 
     internal static PgBackupException TimelineHistoryInvalid(TimelineId timeline, string detail) => new(
         "TimelineHistoryInvalid", ErrorKind.InvalidData, ExitCodes.Failed,
@@ -43,11 +41,4 @@ public static partial class PgErrors
         "WalRecordNotUnderstood", ErrorKind.InvalidData, ExitCodes.Failed,
         $"The WAL record at {start} is whole but not as PostgreSQL 13 to 18 writes it: {detail}.",
         "Look at the record with pg_waldump of the server's version, and report it as a fault of PgBackup.", start);
-
-    private static string Describe(ControlFileStatus status) => status switch
-    {
-        ControlFileStatus.TooShort => "it is too short",
-        ControlFileStatus.ChecksumMismatch => "its checksum does not fit",
-        _ => "it holds a value that no server writes",
-    };
 }

@@ -153,7 +153,7 @@ public sealed record ControlFile
     public static ControlFile Parse(ReadOnlyMemory<byte> content, string origin) => TryParse(content, out ControlFileStatus status)
         ?? throw (status == ControlFileStatus.VersionNotSupported
             ? PgErrors.ControlFileVersionNotSupported(origin, U32(content.Span, Offset.PgControlVersion))
-            : PgErrors.ControlFileInvalid(origin, status));
+            : PgErrors.ControlFileInvalid(origin, Describe(status)));
 
     /// <summary>
     /// Reads <c>global/pg_control</c> of a data directory whose server may be running: again and again while its checksum is wrong,
@@ -185,6 +185,13 @@ public sealed record ControlFile
             await Task.Delay(s_readPause, cancellationToken).ConfigureAwait(false);
         }
     }
+
+    private static string Describe(ControlFileStatus status) => status switch
+    {
+        ControlFileStatus.TooShort => "it is too short",
+        ControlFileStatus.ChecksumMismatch => "its checksum does not fit",
+        _ => "it holds a value that no server writes",
+    };
 
     private static ControlFile Build(ReadOnlyMemory<byte> content, uint segmentSize)
     {
