@@ -70,10 +70,12 @@ internal sealed class ProgressDisplay(TimeProvider clock) : IProgress<OperationP
         ? null
         : new ProgressRecord(_activityId, NotEmpty(_latest?.Activity), "Done") { RecordType = ProgressRecordType.Completed };
 
-    private static string Describe(OperationProgress now, double rate) => now.Unit switch
+    // The usual view shows the activity and this text alone: what is counted says what is done, except for bytes.
+    private static string Describe(OperationProgress now, double rate) => now switch
     {
-        ProgressUnit.Bytes => $"{new ByteSize(now.Done)}{(now.Total is { } total ? $" of {new ByteSize(total)}" : "")}, {new ByteSize((long)rate)}/s",
-        _ => now.Done.ToString(CultureInfo.InvariantCulture) + (now.Total is { } total ? $" of {total.ToString(CultureInfo.InvariantCulture)}" : ""),
+        { Done: 0, Total: null } => NotEmpty(now.Phase),
+        { Unit: ProgressUnit.Bytes } => $"{new ByteSize(now.Done)}{(now.Total is { } total ? $" of {new ByteSize(total)}" : "")}, {new ByteSize((long)rate)}/s",
+        _ => string.Create(CultureInfo.InvariantCulture, $"{now.Phase}, {now.Done}{(now.Total is { } total ? $" of {total}" : "")}"),
     };
 
     // PowerShell refuses a record without an activity.

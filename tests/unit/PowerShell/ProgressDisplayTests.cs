@@ -44,7 +44,7 @@ public sealed class ProgressDisplayTests
         _clock.Advance(1);
         display.Report(new OperationProgress("Restoring", "Syncing", 10, 100, ProgressUnit.Items));
         ProgressRecord record = display.Due()!;
-        Assert.Equal("10 of 100", record.StatusDescription);
+        Assert.Equal("Syncing, 10 of 100", record.StatusDescription);
         Assert.Equal(9, record.SecondsRemaining);
     }
 
