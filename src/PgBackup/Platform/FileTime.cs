@@ -10,6 +10,9 @@ internal readonly record struct FileTime(long Seconds, int Nanoseconds) : ICompa
     /// <summary>Nanoseconds since 1970; enough until the year 2262.</summary>
     public long ToNanoseconds() => checked((Seconds * 1_000_000_000) + Nanoseconds);
 
+    /// <summary>The same, to 100 ns.</summary>
+    public DateTimeOffset ToDateTimeOffset() => DateTimeOffset.FromUnixTimeSeconds(Seconds).AddTicks(Nanoseconds / 100);
+
     /// <summary>RFC 3339 with as many digits of the second as needed, as Go prints it.</summary>
     public override string ToString()
     {

@@ -14,6 +14,7 @@ internal static partial class Posix
     private const int NoEntry = 2;
     private const int NotADirectory = 20;
     private const int FileExists = 17;
+    private static readonly int s_linkLoop = OperatingSystem.IsMacOS() ? 62 : 40;
 
     /// <summary>True when files made by this process would belong to root.</summary>
     public static bool IsRoot { get; } = !OperatingSystem.IsWindows() && EffectiveUser() == 0;
@@ -98,7 +99,9 @@ internal static partial class Posix
         StatX buffer;
         if (StatXCall(AtFdCwd, path, followLinks ? 0 : AtSymlinkNoFollow, 0x7ff, &buffer) == 0)
             return buffer.ToFacts();
-        return Marshal.GetLastPInvokeError() is NoEntry or NotADirectory ? null : throw LastError($"read the facts of '{path}'");
+        int error = Marshal.GetLastPInvokeError();
+        // A link that leads back to itself leads nowhere.
+        return error is NoEntry or NotADirectory || (followLinks && error == s_linkLoop) ? null : throw LastError($"read the facts of '{path}'");
     }
 
     /// <summary>Asks the kernel to begin writing a range of a file, so that the sync at its end has little left to do.</summary>
@@ -139,7 +142,13 @@ internal static partial class Posix
     private static IOException LastError(string action)
     {
         int error = Marshal.GetLastPInvokeError();
-        return new IOException($"Could not {action}: {new Win32Exception(error).Message}", error);
+        string message = $"Could not {action}: {new Win32Exception(error).Message}";
+        // The framework's own kinds, so that callers catch one thing for both.
+        return error switch
+        {
+            NoEntry => new DirectoryNotFoundException(message),
+            _ => new IOException(message, error),
+        };
     }
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]

@@ -72,11 +72,21 @@ internal sealed class DirectoryObjectWriter : ObjectWriter
     {
         _file.Dispose();
         if (!_committed)
+            GiveUp();
+        return ValueTask.CompletedTask;
+    }
+
+    private void GiveUp()
+    {
+        try
         {
             File.Delete(_temporaryPath);
             _store.RemoveEmptyFolders(Path.GetDirectoryName(_path)!);
         }
-        return ValueTask.CompletedTask;
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // The store has gone or turned read-only. That is told by whatever made us give up; what is left here is in no listing.
+        }
     }
 
     private void Publish()
@@ -111,19 +121,28 @@ internal sealed class DirectoryObjectWriter : ObjectWriter
         string folder = Path.GetDirectoryName(_path)!;
         for (int attempt = 0; ; attempt++)
         {
-            _store.CreateFolder(folder);
             try
             {
+                _store.CreateFolder(folder);
                 var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.Read, BufferSize = 0 };
                 if (!OperatingSystem.IsWindows())
                     options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead;
                 var file = new FileStream(_temporaryPath, options);
-                if (Posix.IsRoot)
+                try
                 {
-                    (uint user, uint group) = Posix.OwnerOf(folder);
-                    Posix.ChangeOwner(file.SafeFileHandle, user, group);
+                    if (Posix.IsRoot)
+                    {
+                        (uint user, uint group) = Posix.OwnerOf(folder);
+                        Posix.ChangeOwner(file.SafeFileHandle, user, group);
+                    }
+                    return file;
                 }
-                return file;
+                catch
+                {
+                    file.Dispose();
+                    GiveUp();
+                    throw;
+                }
             }
             catch (DirectoryNotFoundException) when (attempt < 5)
             {

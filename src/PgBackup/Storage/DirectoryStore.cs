@@ -33,7 +33,7 @@ public sealed class DirectoryStore : IObjectStore
         FileSystemEnumerable<StoredObject> entries;
         try
         {
-            if (!Directory.Exists(start))
+            if (!FolderExists(start))
             {
                 RequireRoot();
                 yield break;
@@ -41,11 +41,15 @@ public sealed class DirectoryStore : IObjectStore
             int skip = _root.Length + 1;
             entries = new FileSystemEnumerable<StoredObject>(
                 start,
-                (ref FileSystemEntry entry) => new StoredObject(entry.ToFullPath()[skip..].Replace('\\', '/'), entry.Length, entry.LastWriteTimeUtc),
+                (ref FileSystemEntry entry) => new StoredObject(ToKey(entry.ToFullPath()[skip..]), entry.Length, entry.LastWriteTimeUtc),
                 recursive ? s_deep : s_flat)
             {
                 ShouldIncludePredicate = (ref FileSystemEntry entry) => !entry.IsDirectory && !ObjectKey.IsTemporary(entry.FileName),
             };
+        }
+        catch (DirectoryNotFoundException)
+        {
+            yield break; // Removed with its last object a moment ago.
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -56,7 +60,8 @@ public sealed class DirectoryStore : IObjectStore
         while (MoveNext(enumerator, folder))
         {
             cancellationToken.ThrowIfCancellationRequested();
-            yield return enumerator.Current;
+            if (ObjectKey.IsValid(enumerator.Current.Key)) // What no key can name is no object.
+                yield return enumerator.Current;
         }
         await Task.CompletedTask.ConfigureAwait(false);
     }
@@ -65,15 +70,31 @@ public sealed class DirectoryStore : IObjectStore
     public async IAsyncEnumerable<string> ListFoldersAsync(string folder, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         string start = FolderPath(folder);
-        if (!Directory.Exists(start))
+        var names = new List<string>();
+        try
         {
-            RequireRoot();
-            yield break;
+            if (FolderExists(start))
+            {
+                foreach (string path in Directory.EnumerateDirectories(start, "*", s_flat))
+                    names.Add(Path.GetFileName(path));
+            }
+            else
+            {
+                RequireRoot();
+            }
         }
-        foreach (string path in Directory.EnumerateDirectories(start))
+        catch (DirectoryNotFoundException)
+        {
+            yield break; // Removed with its last object a moment ago.
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw PgErrors.StorageReadFailed(Location, folder, error);
+        }
+        foreach (string name in names)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            yield return Path.GetFileName(path);
+            yield return name;
         }
         await Task.CompletedTask.ConfigureAwait(false);
     }
@@ -83,7 +104,15 @@ public sealed class DirectoryStore : IObjectStore
     {
         try
         {
-            var file = new FileInfo(PathOf(key));
+            string path = PathOf(key);
+            if (!OperatingSystem.IsWindows())
+            {
+                // FileInfo says of a file that we may not look at that it is not there.
+                return Task.FromResult<StoredObject?>(Posix.FactsOf(path, followLinks: true) is { IsRegular: true } facts
+                    ? new StoredObject(key, facts.Size, facts.Modified.ToDateTimeOffset())
+                    : null);
+            }
+            var file = new FileInfo(path);
             return Task.FromResult<StoredObject?>(file.Exists ? new StoredObject(key, file.Length, file.LastWriteTimeUtc) : null);
         }
         catch (FileNotFoundException)
@@ -109,7 +138,7 @@ public sealed class DirectoryStore : IObjectStore
                 BufferSize = 0,
                 Options = FileOptions.SequentialScan,
             });
-            return Task.FromResult<Stream>(offset == 0 && length is null ? file : new RangeStream(file, offset, length));
+            return Task.FromResult<Stream>(new RangeStream(file, offset, length, error => PgErrors.StorageReadFailed(Location, key, error)));
         }
         catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -171,8 +200,49 @@ public sealed class DirectoryStore : IObjectStore
             }
         }
         foreach (string folder in folders)
-            RemoveEmptyFolders(folder);
+        {
+            try
+            {
+                RemoveEmptyFolders(folder);
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            {
+                throw PgErrors.StorageWriteFailed(Location, Path.GetRelativePath(_root, folder), error);
+            }
+        }
         return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public Task<int> RemoveUnfinishedAsync(string folder, CancellationToken cancellationToken = default)
+    {
+        string start = FolderPath(folder);
+        try
+        {
+            if (!FolderExists(start))
+                return Task.FromResult(0);
+            var unfinished = new FileSystemEnumerable<string>(start, (ref FileSystemEntry entry) => entry.ToFullPath(), s_deep)
+            {
+                ShouldIncludePredicate = (ref FileSystemEntry entry) => !entry.IsDirectory && ObjectKey.IsTemporary(entry.FileName),
+            };
+            string[] paths = [.. unfinished];
+            foreach (string path in paths)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                File.Delete(path);
+            }
+            foreach (string? parent in paths.Select(Path.GetDirectoryName).Distinct(StringComparer.Ordinal))
+                RemoveEmptyFolders(parent!);
+            return Task.FromResult(paths.Length);
+        }
+        catch (DirectoryNotFoundException)
+        {
+            return Task.FromResult(0); // Removed beside us, with all that it held.
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw PgErrors.StorageWriteFailed(Location, folder, error);
+        }
     }
 
     /// <summary>Makes the folder of an object, with all above it up to the root, durable.</summary>
@@ -205,27 +275,43 @@ public sealed class DirectoryStore : IObjectStore
             string parent = Path.GetDirectoryName(folder)!;
             try
             {
-                if (!Directory.Exists(folder))
-                {
-                    folder = parent;
-                    continue;
-                }
                 Posix.SyncDirectory(folder);
-                using (IEnumerator<string> entries = Directory.EnumerateFileSystemEntries(folder).GetEnumerator())
+                using (IEnumerator<string> entries = Directory.EnumerateFileSystemEntries(folder, "*", s_flat).GetEnumerator())
                 {
                     if (entries.MoveNext())
                         return;
                 }
-                Directory.Delete(folder);
+                if (!TryRemoveFolder(folder))
+                    return;
                 Posix.SyncDirectory(parent);
             }
-            catch (IOException) when (Directory.Exists(folder))
+            catch (DirectoryNotFoundException)
             {
-                return; // Somebody put an object there in between: the folder is needed again.
+                // Another deletion was faster; those above it may be left to us.
             }
             folder = parent;
         }
     }
+
+    /// <summary>False when the folder is needed again, because somebody put an object there in between, or may not be removed: empty it does no harm.</summary>
+    private static bool TryRemoveFolder(string folder)
+    {
+        try
+        {
+            Directory.Delete(folder);
+            return true;
+        }
+        catch (Exception error) when (error is UnauthorizedAccessException or (IOException and not DirectoryNotFoundException))
+        {
+            return false;
+        }
+    }
+
+    private static string ToKey(string relativePath) => OperatingSystem.IsWindows() ? relativePath.Replace('\\', '/') : relativePath;
+
+    /// <summary>Unlike Directory.Exists this throws where we may not look: an archive that cannot be read is not an empty one.</summary>
+    private static bool FolderExists(string path) =>
+        OperatingSystem.IsWindows() ? Directory.Exists(path) : Posix.FactsOf(path, followLinks: true) is { IsDirectory: true };
 
     private bool MoveNext(IEnumerator<StoredObject> enumerator, string folder)
     {
@@ -248,7 +334,7 @@ public sealed class DirectoryStore : IObjectStore
 
     private void RequireRoot()
     {
-        if (!Directory.Exists(_root))
+        if (!FolderExists(_root))
             throw PgErrors.RepositoryNotFound(Location);
     }
 

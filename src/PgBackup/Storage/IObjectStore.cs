@@ -52,6 +52,12 @@ public interface IObjectStore
 
     /// <summary>Deletes the objects; a key without an object is no error. Folders that become empty vanish.</summary>
     Task DeleteAsync(IReadOnlyCollection<string> keys, CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// Removes objects in flight below <paramref name="folder"/> (ending in <c>/</c>), which no listing shows: what writers that were killed have left.
+    /// Only for a folder in which nobody else may be writing. Returns how many there were.
+    /// </summary>
+    Task<int> RemoveUnfinishedAsync(string folder, CancellationToken cancellationToken = default);
 }
 
 /// <summary>

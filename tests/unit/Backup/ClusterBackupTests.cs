@@ -2,6 +2,7 @@ using PgBackup.Backup;
 using PgBackup.Codecs;
 using PgBackup.Errors;
 using PgBackup.Repository;
+using PgBackup.Storage;
 using PgBackup.Tests.Kit;
 
 namespace PgBackup.Tests.Backup;
@@ -239,12 +240,13 @@ public sealed class ClusterBackupTests
             string parts = Path.Combine(source.RepositoryPath, "basebackups_005", $"base_{candidate}", "tar_partitions");
             Directory.CreateDirectory(parts);
             File.WriteAllText(Path.Combine(parts, "part_099.tar.zst"), "left over");
+            File.WriteAllText(Path.Combine(parts, "part_100.tar.zst.tmp.20260101T000000Z-0a1b2c3d"), "in flight when its writer was killed");
         }
 
         BackupResult result = await source.BackUpAsync();
 
         Assert.Contains(result.Name, (string[])[$"base_{segment}", $"base_{segment.NextFor(size)}", $"base_{segment.NextFor(size).NextFor(size)}"]);
-        await new WalGBackupChecker(source.RepositoryPath, result.Name).CheckAsync();
+        await new WalGBackupChecker(source.RepositoryPath, result.Name).CheckAsync(); // Which knows no objects in flight.
         IReadOnlyList<ClusterBackup> listed = await BackupCatalog.ListAsync(source.Repository);
         Assert.Equal(2, listed.Count(b => b.Status == BackupStatus.Unfinished));
         Assert.Equal(1, listed.Count(b => b.Status == BackupStatus.Complete));
@@ -257,7 +259,7 @@ public sealed class ClusterBackupTests
         await source.Cluster.ExecuteAsync("CREATE TABLE t AS SELECT g AS id, md5(random()::text) || md5(random()::text) AS v FROM generate_series(1, 400000) g");
         await using SmallDisk disk = await SmallDisk.MountAsync(megabytes: 12);
         Directory.CreateDirectory(Path.Combine(disk.Path, "repository"));
-        BackupRepository repository = source.Repository with { Store = new Storage.DirectoryStore(Path.Combine(disk.Path, "repository")) };
+        BackupRepository repository = source.Repository with { Store = new DirectoryStore(Path.Combine(disk.Path, "repository")) };
 
         await using (ClusterBackupJob job = await ClusterBackupJob.PrepareAsync(repository, source.Options))
             Assert.Equal("StorageWriteFailed", (await Assert.ThrowsAsync<PgBackupException>(() => job.RunAsync())).Id);

@@ -10,8 +10,8 @@ internal static class BackupFolder
     private const int Batch = 1000;
 
     /// <summary>
-    /// Removes what lies in the folder: leftovers of a dead run before the first put (wal-g reads every object in <c>tar_partitions/</c>), and our own after a failure.
-    /// Never called for a backup with a sentinel.
+    /// Removes what lies in the folder: leftovers of a dead run before the first put (wal-g reads every object in <c>tar_partitions/</c>), and our own after a failure;
+    /// objects in flight too, because nobody else writes under a name whose lease is ours. Never called for a backup with a sentinel.
     /// </summary>
     public static async Task<int> ClearAsync(BackupRepository repository, BackupName name, CancellationToken cancellationToken)
     {
@@ -27,6 +27,6 @@ internal static class BackupFolder
         }
         foreach (string[] batch in keys.Chunk(Batch))
             await repository.Store.DeleteAsync(batch, cancellationToken).ConfigureAwait(false);
-        return keys.Count;
+        return keys.Count + await repository.Store.RemoveUnfinishedAsync(RepositoryLayout.FolderOf(name), cancellationToken).ConfigureAwait(false);
     }
 }
