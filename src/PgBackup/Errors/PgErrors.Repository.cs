@@ -30,6 +30,12 @@ public static partial class PgErrors
         "Wait until it has ended. If that host or process is gone for good, its claim lapses by itself ten minutes after its last sign of life.",
         location);
 
+    internal static PgBackupException LeaseUnreadable(string location, string key) => new(
+        "BackupInProgress", ErrorKind.ResourceBusy, ExitCodes.Locked,
+        $"The object '{key}' in the repository '{location}', which says who is taking a backup, cannot be read.",
+        "If no backup into this repository is running, remove the object; ten minutes after it was written it is passed over.",
+        location);
+
     internal static PgBackupException LeaseLost(string location, string holder) => new(
         "LeaseLost", ErrorKind.ResourceBusy, ExitCodes.Locked,
         $"Another process ({holder}) took over the right to back up into the repository '{location}' while this backup was running.",

@@ -1,7 +1,9 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text.Json;
 using PgBackup.Errors;
+using PgBackup.Platform;
 using PgBackup.Repository.Documents;
 using PgBackup.Storage;
 
@@ -9,8 +11,8 @@ namespace PgBackup.Repository;
 
 /// <summary>
 /// The right to take a backup into a repository: an object that its holder renews. It stands beside the advisory lock in the server, which says
-/// nothing of another server that writes here. A holder that died gives way: at once when it ran on this host, else
-/// <see cref="LapsesAfter"/> after its last renewal.
+/// nothing of another server that writes here. A holder that died gives way: at once when it ran on this host, else (in another container, before the
+/// machine was started anew) <see cref="LapsesAfter"/> after its last renewal.
 /// </summary>
 public sealed class BackupLease : IAsyncDisposable
 {
@@ -22,7 +24,11 @@ public sealed class BackupLease : IAsyncDisposable
 
     private static readonly TimeSpan s_renewEvery = TimeSpan.FromSeconds(30);
 
+    // What this process holds: a lease of ours that is not among them was left by a run that could not give it back.
+    private static readonly ConcurrentDictionary<string, bool> s_held = new(StringComparer.Ordinal);
+
     private readonly BackupRepository _repository;
+    private readonly Lock _lock = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _renewal;
     private LeaseRecord _record;
@@ -32,6 +38,7 @@ public sealed class BackupLease : IAsyncDisposable
     {
         _repository = repository;
         _record = record;
+        s_held[record.Token] = true;
         _renewal = Task.Run(RenewAsync);
     }
 
@@ -41,7 +48,8 @@ public sealed class BackupLease : IAsyncDisposable
         using var self = Process.GetCurrentProcess();
         DateTimeOffset now = DateTimeOffset.UtcNow;
         var record = new LeaseRecord(
-            Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8)), purpose, Environment.MachineName, self.Id, self.StartTime.ToUniversalTime(), now, now);
+            Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8)), purpose, Environment.MachineName, self.Id, self.StartTime.ToUniversalTime(), now, now,
+            ProcessScope.Current);
         for (int attempt = 0; ; attempt++)
         {
             try
@@ -52,8 +60,8 @@ public sealed class BackupLease : IAsyncDisposable
             catch (PgBackupException error) when (error.Id == "ObjectExists" && attempt < 3)
             {
                 LeaseRecord? holder = await TryReadAsync(repository, cancellationToken).ConfigureAwait(false);
-                if (holder is not null && IsAlive(holder))
-                    throw PgErrors.BackupInProgress(repository.Location, holder.Backup, holder.HostName, holder.ProcessId, holder.Since);
+                if (holder is null ? !await IsOldAsync(repository, cancellationToken).ConfigureAwait(false) : IsAlive(holder))
+                    throw holder is null ? PgErrors.LeaseUnreadable(repository.Location, Key) : PgErrors.BackupInProgress(repository.Location, holder.Backup, holder.HostName, holder.ProcessId, holder.Since);
                 await repository.Store.DeleteAsync([Key], cancellationToken).ConfigureAwait(false);
             }
         }
@@ -66,7 +74,8 @@ public sealed class BackupLease : IAsyncDisposable
     /// <summary>Says what the lease is for, once the backup has a name.</summary>
     public async Task RenameAsync(string purpose, CancellationToken cancellationToken = default)
     {
-        _record = _record with { Backup = purpose };
+        lock (_lock)
+            _record = _record with { Backup = purpose };
         await WriteAsync(cancellationToken).ConfigureAwait(false);
     }
 
@@ -86,40 +95,64 @@ public sealed class BackupLease : IAsyncDisposable
         await _stop.CancelAsync().ConfigureAwait(false);
         await _renewal.ConfigureAwait(false);
         _stop.Dispose();
-        LeaseRecord? holder = await TryReadAsync(_repository, CancellationToken.None).ConfigureAwait(false);
-        if (holder?.Token == _record.Token)
-            await _repository.Store.DeleteAsync([Key]).ConfigureAwait(false);
+        s_held.TryRemove(_record.Token, out _);
+        try
+        {
+            LeaseRecord? holder = await TryReadAsync(_repository, CancellationToken.None).ConfigureAwait(false);
+            if (holder?.Token == _record.Token)
+                await _repository.Store.DeleteAsync([Key]).ConfigureAwait(false);
+        }
+        catch (PgBackupException)
+        {
+            // The store has gone. It must not make a failure of a backup that is published, nor hide why one failed; the lease gives way by itself.
+        }
     }
 
     private async Task RenewAsync()
     {
         try
         {
-            while (true)
+            while (_lost is null)
             {
                 await Task.Delay(s_renewEvery, _stop.Token).ConfigureAwait(false);
-                await RequireHeldAsync(_stop.Token).ConfigureAwait(false);
-                await WriteAsync(_stop.Token).ConfigureAwait(false);
+                try
+                {
+                    await RequireHeldAsync(_stop.Token).ConfigureAwait(false);
+                    await WriteAsync(_stop.Token).ConfigureAwait(false);
+                }
+                catch (PgBackupException error) when (error.Id == "LeaseLost")
+                {
+                    _lost = error; // Told when the backup is about to be published.
+                }
+                catch (PgBackupException)
+                {
+                    // The store did not answer. A day's work is not given up for that: the next time decides, and the last look before publishing.
+                }
             }
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
         {
             // Given back.
         }
-        catch (PgBackupException error)
-        {
-            _lost = error; // Told when the backup is about to be published.
-        }
     }
 
     private Task WriteAsync(CancellationToken cancellationToken)
     {
-        _record = _record with { RenewedAt = DateTimeOffset.UtcNow };
-        return _repository.Store.PutAsync(Key, Serialize(_record), PutCondition.None, cancellationToken);
+        byte[] content;
+        lock (_lock)
+        {
+            _record = _record with { RenewedAt = DateTimeOffset.UtcNow };
+            content = Serialize(_record);
+        }
+        return _repository.Store.PutAsync(Key, content, PutCondition.None, cancellationToken);
     }
 
     private static byte[] Serialize(LeaseRecord record) => JsonSerializer.SerializeToUtf8Bytes(record, RepositoryJson.Default.LeaseRecord);
 
+    private static async Task<bool> IsOldAsync(BackupRepository repository, CancellationToken cancellationToken) =>
+        await repository.Store.StatAsync(Key, cancellationToken).ConfigureAwait(false) is not { } item || DateTimeOffset.UtcNow - item.LastModified >= LapsesAfter;
+
+    /// <summary>Null when there is none, or none that can be read.</summary>
     private static async Task<LeaseRecord?> TryReadAsync(BackupRepository repository, CancellationToken cancellationToken)
     {
         byte[]? content = await repository.Store.TryReadAllAsync(Key, cancellationToken).ConfigureAwait(false);
@@ -127,29 +160,34 @@ public sealed class BackupLease : IAsyncDisposable
             return null;
         try
         {
-            return JsonSerializer.Deserialize(content, RepositoryJson.Default.LeaseRecord);
+            return JsonSerializer.Deserialize(content, RepositoryJson.Default.LeaseRecord) is { Token: not null, HostName: not null } record ? record : null;
         }
-        catch (JsonException error)
+        catch (JsonException)
         {
-            throw PgErrors.DocumentInvalid(repository.Location, Key, error);
+            return null;
         }
     }
 
     private static bool IsAlive(LeaseRecord holder)
     {
-        if (holder.HostName == Environment.MachineName)
-        {
-            try
-            {
-                using var process = Process.GetProcessById(holder.ProcessId);
-                return Math.Abs((process.StartTime.ToUniversalTime() - holder.ProcessStarted.UtcDateTime).TotalSeconds) < 5;
-            }
-            catch (ArgumentException)
-            {
-                return false; // No such process.
-            }
-        }
+        if (holder.HostName == Environment.MachineName && holder.ProcessScope == ProcessScope.Current && !IsRunning(holder))
+            return false;
         // A clock that runs ahead makes the age negative: then the holder is taken to live.
         return DateTimeOffset.UtcNow - holder.RenewedAt < LapsesAfter;
+    }
+
+    private static bool IsRunning(LeaseRecord holder)
+    {
+        if (holder.ProcessId == Environment.ProcessId)
+            return s_held.ContainsKey(holder.Token);
+        try
+        {
+            using var process = Process.GetProcessById(holder.ProcessId);
+            return Math.Abs((process.StartTime.ToUniversalTime() - holder.ProcessStarted.UtcDateTime).TotalSeconds) < 5;
+        }
+        catch (Exception error) when (error is ArgumentException or InvalidOperationException)
+        {
+            return false; // No such process, or no more.
+        }
     }
 }

@@ -15,5 +15,9 @@ public sealed record ClusterIdentity(ulong SystemIdentifier, int PgVersion, int 
 /// <param name="ProcessStarted">When that process started, because ids are used again.</param>
 /// <param name="Since">When the lease was taken.</param>
 /// <param name="RenewedAt">When the holder last said that it lives.</param>
+/// <param name="ProcessScope">
+/// Within what process ids count: one start of one machine, one container. Two of them may well have the same host name. Null where that cannot be told.
+/// </param>
 public sealed record LeaseRecord(
-    string Token, string Backup, string HostName, int ProcessId, DateTimeOffset ProcessStarted, DateTimeOffset Since, DateTimeOffset RenewedAt);
+    string Token, string Backup, string HostName, int ProcessId, DateTimeOffset ProcessStarted, DateTimeOffset Since, DateTimeOffset RenewedAt,
+    string? ProcessScope = null);
