@@ -1,3 +1,4 @@
+using System.Text.Json;
 using PgBackup.Errors;
 using PgBackup.Repository.Documents;
 using PgBackup.Storage;
@@ -15,6 +16,11 @@ public static class BackupCatalog
     /// </summary>
     public static async Task<IReadOnlyList<ClusterBackup>> ListAsync(BackupRepository repository, CancellationToken cancellationToken = default)
     {
+        // In this order: a backup that begins or ends meanwhile is then never taken for one whose run died.
+        List<string> folders = [];
+        await foreach (string folder in repository.Store.ListFoldersAsync(RepositoryLayout.BackupFolder, cancellationToken).ConfigureAwait(false))
+            folders.Add(folder);
+        LeaseRecord? running = await BackupLease.CurrentAsync(repository, cancellationToken).ConfigureAwait(false);
         var sentinels = new List<(BackupName Name, StoredObject Item)>();
         await foreach (StoredObject item in repository.Store.ListAsync(RepositoryLayout.BackupFolder, recursive: false, cancellationToken).ConfigureAwait(false))
         {
@@ -24,23 +30,27 @@ public static class BackupCatalog
                 sentinels.Add((name, item));
         }
 
-        var entries = new CatalogEntry[sentinels.Count];
+        var read = new CatalogEntry?[sentinels.Count];
         var options = new ParallelOptions { MaxDegreeOfParallelism = ParallelReads, CancellationToken = cancellationToken };
         await Parallel.ForAsync(0, sentinels.Count, options, async (i, token) =>
-            entries[i] = await ReadAsync(repository, sentinels[i].Name, sentinels[i].Item, token).ConfigureAwait(false)).ConfigureAwait(false);
+            read[i] = await TryReadAsync(repository, sentinels[i].Name, sentinels[i].Item, token).ConfigureAwait(false)).ConfigureAwait(false);
 
+        CatalogEntry[] entries = [.. read.OfType<CatalogEntry>()];
         List<ClusterBackup> backups = WithChains(entries);
-        backups.AddRange(await ListUnfinishedAsync(repository, entries, cancellationToken).ConfigureAwait(false));
+        backups.AddRange(Unfinished(repository, entries, folders, running));
         backups.Sort((a, b) => (a.StartTime ?? DateTimeOffset.MaxValue, a.Name).CompareTo((b.StartTime ?? DateTimeOffset.MaxValue, b.Name)));
         return backups;
     }
 
-    private static async Task<CatalogEntry> ReadAsync(BackupRepository repository, BackupName name, StoredObject item, CancellationToken cancellationToken)
+    /// <summary>Null when the backup was deleted since it was listed.</summary>
+    private static async Task<CatalogEntry?> TryReadAsync(BackupRepository repository, BackupName name, StoredObject item, CancellationToken cancellationToken)
     {
         try
         {
             BackupSentinel sentinel = await BackupDocuments.ReadSentinelAsync(repository, item.Key, cancellationToken).ConfigureAwait(false);
             ExtendedMetadata? metadata = null;
+            if (sentinel is not { StartLsn: > 0, FinishLsn: > 0 })
+                throw PgErrors.DocumentInvalid(repository.Location, item.Key, new JsonException("It does not say where the backup begins and ends."));
             string? problem = null;
             try
             {
@@ -52,7 +62,11 @@ public static class BackupCatalog
             }
             return new CatalogEntry(name, sentinel, Describe(repository, name, item, sentinel, metadata, problem));
         }
-        catch (PgBackupException error) when (error.Id is "DocumentInvalid" or "ObjectNotFound")
+        catch (PgBackupException error) when (error.Id == "ObjectNotFound")
+        {
+            return null;
+        }
+        catch (PgBackupException error) when (error.Id is "DocumentInvalid" or "ObjectTooLarge" or "StorageReadFailed")
         {
             return new CatalogEntry(name, null, Nameless(repository, name, BackupStatus.Damaged, error.Message) with { StartTime = item.LastModified });
         }
@@ -69,7 +83,7 @@ public static class BackupCatalog
         FinishTime = (sentinel.FinishTime ?? metadata?.FinishTime ?? item.LastModified).ToUniversalTime(),
         StartLsn = ToLsn(sentinel.StartLsn ?? metadata?.StartLsn),
         FinishLsn = ToLsn(sentinel.FinishLsn ?? metadata?.FinishLsn),
-        Timeline = sentinel.PgBackup?.Timeline is { } timeline ? new TimelineId(timeline) : name.Segment.Timeline,
+        Timeline = sentinel.PgBackup?.Timeline is > 0 and { } timeline ? new TimelineId(timeline) : name.Segment.Timeline,
         Size = sentinel.CompressedSize ?? metadata?.CompressedSize,
         UncompressedSize = sentinel.UncompressedSize ?? metadata?.UncompressedSize,
         DataSize = sentinel.DataCatalogSize,
@@ -130,18 +144,16 @@ public static class BackupCatalog
     }
 
     /// <summary>Folders of backups without a sentinel: what a run that died, or one that runs now, has put there.</summary>
-    private static async Task<List<ClusterBackup>> ListUnfinishedAsync(BackupRepository repository, CatalogEntry[] entries, CancellationToken cancellationToken)
+    private static List<ClusterBackup> Unfinished(BackupRepository repository, CatalogEntry[] entries, List<string> folders, LeaseRecord? running)
     {
         var published = new HashSet<string>(StringComparer.Ordinal);
         foreach (CatalogEntry entry in entries)
             published.Add(entry.Name.Text);
         var result = new List<ClusterBackup>();
-        LeaseRecord? running = null;
-        await foreach (string folder in repository.Store.ListFoldersAsync(RepositoryLayout.BackupFolder, cancellationToken).ConfigureAwait(false))
+        foreach (string folder in folders)
         {
             if (published.Contains(folder) || !BackupName.TryParse(folder, out BackupName? name))
                 continue;
-            running ??= await BackupLease.CurrentAsync(repository, cancellationToken).ConfigureAwait(false);
             result.Add(running?.Backup == folder
                 ? Nameless(repository, name, BackupStatus.InProgress, $"Being written since {running.Since:u} by process {running.ProcessId} on {running.HostName}.")
                     with { StartTime = running.Since }

@@ -28,8 +28,8 @@ public sealed record BackupRepository(IObjectStore Store, EncryptionKey? Key, Co
         if (!CompressionNames.TrySplit(key, out _, out CompressionMethod method))
             throw PgErrors.CodecUnknown(Location, key);
         Stream stored = await Store.OpenReadAsync(key, cancellationToken: cancellationToken).ConfigureAwait(false);
-        Stream compressed = Key is null ? stored : new SecretStreamReader(stored, Key);
-        return StreamDecoder.Open(compressed, method);
+        Stream compressed = Key is null ? stored : new SecretStreamReader(stored, Key, key);
+        return StreamDecoder.Open(compressed, method, key);
     }
 
     /// <inheritdoc/>

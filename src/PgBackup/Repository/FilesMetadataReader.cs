@@ -70,7 +70,7 @@ public sealed class FilesMetadataReader
                 await new FilesMetadataReader(onFile, onPart).ReadAsync(source, cancellationToken).ConfigureAwait(false);
                 return true;
             }
-            catch (JsonException error)
+            catch (Exception error) when (error is JsonException or InvalidOperationException) // The second is what a name that is no UTF-8 raises.
             {
                 throw PgErrors.DocumentInvalid(repository.Location, key, error);
             }

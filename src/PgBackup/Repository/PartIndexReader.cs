@@ -46,7 +46,9 @@ public sealed class PartIndexReader : IAsyncDisposable
         {
             byte[] line = await ReadLineAsync(source, cancellationToken).ConfigureAwait(false);
             IndexHeader? header = JsonSerializer.Deserialize(line, RepositoryJson.Default.IndexHeader);
-            if (header is not null && header.Version <= IndexHeader.CurrentVersion)
+            if (header is null || header.Version < 1)
+                throw new JsonException("Its first line is no header.");
+            if (header.Version <= IndexHeader.CurrentVersion)
             {
                 if (header.Backup != name.Text)
                     throw new JsonException($"It belongs to the backup '{header.Backup}'.");
@@ -110,7 +112,7 @@ public sealed class PartIndexReader : IAsyncDisposable
         foreach (IndexedFrame frame in part.Frames)
         {
             // A codec that is not cut into frames may hold back a frame's bytes until the next.
-            if (frame.Length < 0 || (part.RandomAccess && frame.Length == 0) || frame.PlainLength < 0 || frame.Hash is null)
+            if (frame is not { Length: >= 0, PlainLength: >= 0, Hash: not null } || (part.RandomAccess && frame.Length == 0))
                 throw new JsonException($"A frame of '{part.Name}' has no length or no checksum.");
             plain += frame.PlainLength;
             stored += frame.Length;
@@ -120,8 +122,8 @@ public sealed class PartIndexReader : IAsyncDisposable
         long end = 0;
         foreach (IndexedMember member in part.Members)
         {
-            if (member.Name is null || member.Size < 0 || member.Offset < end || member.Offset + member.Size > plain)
-                throw new JsonException($"The member '{member.Name}' of '{part.Name}' lies outside of its part or within another.");
+            if (member is not { Name: not null, Size: >= 0 } || member.Offset < end || member.Offset > plain || member.Size > plain - member.Offset)
+                throw new JsonException($"The member '{member?.Name}' of '{part.Name}' lies outside of its part or within another.");
             end = member.Offset + member.Size;
         }
     }

@@ -76,7 +76,9 @@ public static class RepositoryIdentity
             return null;
         try
         {
-            return JsonSerializer.Deserialize(content, RepositoryJson.Default.ClusterIdentity) ?? throw new JsonException("The document is empty.");
+            return JsonSerializer.Deserialize(content, RepositoryJson.Default.ClusterIdentity) is { SystemIdentifier: > 0 } identity
+                ? identity
+                : throw new JsonException("It names no cluster.");
         }
         catch (JsonException error)
         {
@@ -101,22 +103,32 @@ public static class RepositoryIdentity
     /// <summary>A repository that wal-g wrote has no identity of ours, but its backups name their cluster.</summary>
     private static async Task<ulong?> NewestSystemIdentifierAsync(BackupRepository repository, CancellationToken cancellationToken)
     {
-        StoredObject? newest = null;
+        var sentinels = new List<StoredObject>();
         try
         {
             await foreach (StoredObject item in repository.Store.ListAsync(RepositoryLayout.BackupFolder, recursive: false, cancellationToken).ConfigureAwait(false))
             {
-                if (item.Key.EndsWith(RepositoryLayout.SentinelSuffix, StringComparison.Ordinal) && (newest is null || item.LastModified > newest.Value.LastModified))
-                    newest = item;
+                if (item.Key.EndsWith(RepositoryLayout.SentinelSuffix, StringComparison.Ordinal))
+                    sentinels.Add(item);
             }
         }
         catch (PgBackupException error) when (error.Id == "RepositoryNotFound")
         {
             return null; // The first write creates it.
         }
-        if (newest is null)
-            return null;
-        BackupSentinel sentinel = await BackupDocuments.ReadSentinelAsync(repository, newest.Value.Key, cancellationToken).ConfigureAwait(false);
-        return sentinel.SystemIdentifier;
+        foreach (StoredObject item in sentinels.OrderByDescending(s => s.LastModified))
+        {
+            try
+            {
+                BackupSentinel sentinel = await BackupDocuments.ReadSentinelAsync(repository, item.Key, cancellationToken).ConfigureAwait(false);
+                if (sentinel.SystemIdentifier is > 0)
+                    return sentinel.SystemIdentifier;
+            }
+            catch (PgBackupException error) when (error.Id is "DocumentInvalid" or "ObjectNotFound")
+            {
+                // A damaged one says nothing; the one before it may.
+            }
+        }
+        return null;
     }
 }

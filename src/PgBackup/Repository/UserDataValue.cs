@@ -13,7 +13,7 @@ public static class UserDataValue
         JsonValueKind.True => true,
         JsonValueKind.False => false,
         JsonValueKind.Array => element.EnumerateArray().Select(FromJson).ToArray(),
-        JsonValueKind.Object => element.EnumerateObject().ToDictionary(p => p.Name, p => FromJson(p.Value), StringComparer.Ordinal),
+        JsonValueKind.Object => ObjectFromJson(element),
         _ => null,
     };
 
@@ -37,6 +37,15 @@ public static class UserDataValue
             Write(writer, value);
         using JsonDocument result = JsonDocument.Parse(memory.ToArray());
         return result.RootElement.Clone();
+    }
+
+    // JSON allows a name twice; the last one counts, as for most readers.
+    private static Dictionary<string, object?> ObjectFromJson(JsonElement element)
+    {
+        var members = new Dictionary<string, object?>(StringComparer.Ordinal);
+        foreach (JsonProperty member in element.EnumerateObject())
+            members[member.Name] = FromJson(member.Value);
+        return members;
     }
 
     private static void Write(Utf8JsonWriter writer, object? value)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -28,17 +29,21 @@ internal sealed class TablespaceSpecConverter : JsonConverter<TablespaceSpec>
         {
             foreach (JsonElement name in names.EnumerateArray())
             {
-                string oid = name.GetString() ?? throw new JsonException("A tablespace without a name.");
-                if (!root.TryGetProperty(oid, out JsonElement entry) || entry.GetProperty("loc").GetString() is not { } location)
-                    throw new JsonException($"The tablespace {oid} has no location.");
-                if (!uint.TryParse(oid, out uint number))
+                string oid = TextOf(name) ?? throw new JsonException("A tablespace has no name.");
+                if (!uint.TryParse(oid, NumberStyles.None, CultureInfo.InvariantCulture, out uint number))
                     throw new JsonException($"'{oid}' is not the OID of a tablespace.");
+                if (!root.TryGetProperty(oid, out JsonElement entry) || Member(entry, "loc") is not { } location)
+                    throw new JsonException($"The tablespace {oid} has no location.");
                 tablespaces.Add(new BackupTablespace(number, location));
             }
         }
-        string prefix = root.TryGetProperty("base_prefix", out JsonElement value) ? value.GetString() ?? "" : "";
-        return new TablespaceSpec(prefix, tablespaces);
+        return new TablespaceSpec(Member(root, "base_prefix") ?? "", tablespaces);
     }
+
+    private static string? Member(JsonElement element, string name) =>
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out JsonElement value) ? TextOf(value) : null;
+
+    private static string? TextOf(JsonElement element) => element.ValueKind == JsonValueKind.String ? element.GetString() : null;
 
     public override void Write(Utf8JsonWriter writer, TablespaceSpec value, JsonSerializerOptions options)
     {
@@ -46,11 +51,11 @@ internal sealed class TablespaceSpecConverter : JsonConverter<TablespaceSpec>
         writer.WriteString("base_prefix", value.BasePrefix);
         writer.WriteStartArray("tablespaces");
         foreach (BackupTablespace tablespace in value.Tablespaces)
-            writer.WriteStringValue(tablespace.Oid.ToString(System.Globalization.CultureInfo.InvariantCulture));
+            writer.WriteStringValue(tablespace.Oid.ToString(CultureInfo.InvariantCulture));
         writer.WriteEndArray();
         foreach (BackupTablespace tablespace in value.Tablespaces)
         {
-            string oid = tablespace.Oid.ToString(System.Globalization.CultureInfo.InvariantCulture);
+            string oid = tablespace.Oid.ToString(CultureInfo.InvariantCulture);
             writer.WriteStartObject(oid);
             writer.WriteString("loc", tablespace.Location);
             writer.WriteString("link", "pg_tblspc/" + oid);
