@@ -66,7 +66,7 @@ internal sealed class FrameFiller
             return;
         }
         // Asked again now that it is open: an empty file costs no read, and a file that grew is taken as it is.
-        FileFacts facts = Posix.FactsOf(handle);
+        FileFacts facts = DataFile.FactsOf(handle, entry.Path);
         int size = (int)Math.Min(facts.Size, GrowthLimit);
         int permissions = (int)facts.Permissions;
         TarHeader.WriteFile(plain, entry.MemberName, size, permissions, facts.Modified.Seconds);

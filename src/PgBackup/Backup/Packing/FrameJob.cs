@@ -79,7 +79,11 @@ internal sealed class FrameJob
         HeaderOf?.Dispose();
     }
 
-    public void SetFailed(Exception error) => _filled.TrySetException(error);
+    public void SetFailed(Exception error)
+    {
+        _filled.TrySetException(error);
+        _ = _filled.Task.Exception; // Seen: the worker itself ends with it, and nobody may be waiting here any more.
+    }
 }
 
 /// <summary>A member as it stands in a frame.</summary>

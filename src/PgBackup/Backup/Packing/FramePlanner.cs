@@ -18,7 +18,7 @@ internal sealed class FramePlanner
     private const int BigFileFrom = 1 << 20;
 
     // The index of one part is held in memory while it is read or written.
-    private const int MembersPerPart = 100_000;
+    private const int MembersPerPart = 20_000;
 
     private readonly long _partSize;
     private readonly IOperationLog _log;
@@ -86,6 +86,6 @@ internal sealed class FramePlanner
             _log.Verbose($"'{entry.Path}' vanished before it was read.");
             return null;
         }
-        return new BigFile(entry, handle, Posix.FactsOf(handle));
+        return new BigFile(entry, handle, DataFile.FactsOf(handle, entry.Path));
     }
 }

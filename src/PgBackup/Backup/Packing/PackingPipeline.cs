@@ -41,7 +41,7 @@ internal static class PackingPipeline
                 continue;
             Exception error = ended.Exception?.InnerException ?? new OperationCanceledException(stop.Token);
             // The first failure is the cause; what ends after it was stopped by it.
-            if (failure is null or OperationCanceledException && error is not OperationCanceledException)
+            if (failure is null || (failure is OperationCanceledException && error is not OperationCanceledException))
                 failure = error;
             await stop.CancelAsync().ConfigureAwait(false);
         }
@@ -57,7 +57,15 @@ internal static class PackingPipeline
         {
             foreach (FrameJob job in plan)
             {
-                await ordered.WriteAsync(job, cancellationToken).ConfigureAwait(false);
+                try
+                {
+                    await ordered.WriteAsync(job, cancellationToken).ConfigureAwait(false);
+                }
+                catch
+                {
+                    job.Release(); // Nobody else has seen it.
+                    throw;
+                }
                 await open.WriteAsync(job, cancellationToken).ConfigureAwait(false);
             }
         }
@@ -87,11 +95,16 @@ internal static class PackingPipeline
 
     private static async Task AppendAllAsync(ChannelReader<FrameJob> ordered, Func<FrameJob, CancellationToken, Task> append, CancellationToken cancellationToken)
     {
-        await foreach (FrameJob job in ordered.ReadAllAsync(cancellationToken).ConfigureAwait(false))
+        // A frame leaves the channel when it is done with: after a failure a worker may still be filling it, and it is released when all have ended.
+        while (await ordered.WaitToReadAsync(cancellationToken).ConfigureAwait(false))
         {
-            await job.Filled.WaitAsync(cancellationToken).ConfigureAwait(false);
-            await append(job, cancellationToken).ConfigureAwait(false);
-            job.Release();
+            while (ordered.TryPeek(out FrameJob? job))
+            {
+                await job.Filled.WaitAsync(cancellationToken).ConfigureAwait(false);
+                await append(job, cancellationToken).ConfigureAwait(false);
+                ordered.TryRead(out _);
+                job.Release();
+            }
         }
     }
 

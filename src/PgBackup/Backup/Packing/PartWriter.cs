@@ -41,10 +41,11 @@ internal sealed class PartWriter : IAsyncDisposable
     /// <summary>Appends a frame of a data part.</summary>
     public async Task AppendAsync(FrameJob job, CancellationToken cancellationToken)
     {
-        _part ??= await BeginAsync(RepositoryLayout.PartKey(_backup, ++_dataParts, _encoder.Method), cancellationToken).ConfigureAwait(false);
+        OpenPart part = _part
+            ?? await BeginAsync(RepositoryLayout.PartKey(_backup, ++_dataParts, _encoder.Method), cancellationToken).ConfigureAwait(false);
         foreach (PackedMember packed in job.Packed)
             _pending.Add(packed);
-        await AppendFrameAsync(_part, job.Plain!, job.Encoded.AsMemory(0, job.EncodedLength), job.Hash, job.Packed, cancellationToken).ConfigureAwait(false);
+        await AppendFrameAsync(part, job.Plain!, job.Encoded.AsMemory(0, job.EncodedLength), job.Hash, job.Packed, cancellationToken).ConfigureAwait(false);
         if (!job.LeavesFileOpen)
             CollectPending(); // All that was appended is complete, its damaged pages known.
         if (job.EndsPart)
@@ -55,7 +56,6 @@ internal sealed class PartWriter : IAsyncDisposable
     public async Task WriteSmallPartAsync(string key, FrameJob job, bool listMembers, CancellationToken cancellationToken)
     {
         OpenPart part = await BeginAsync(key, cancellationToken).ConfigureAwait(false);
-        _part = part;
         await AppendFrameAsync(part, job.Plain!, job.Encoded.AsMemory(0, job.EncodedLength), job.Hash, job.Packed, cancellationToken).ConfigureAwait(false);
         await EndAsync(listMembers, cancellationToken).ConfigureAwait(false);
         await FlushAsync().ConfigureAwait(false);
@@ -66,21 +66,17 @@ internal sealed class PartWriter : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        try
-        {
-            await _commit.ConfigureAwait(false);
-        }
-        finally
-        {
-            if (_part is not null)
-                await _part.DisposeAsync().ConfigureAwait(false);
-        }
+        // Its failure was told by FlushAsync; after another failure it must not take that one's place.
+        await _commit.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (_part is not null)
+            await _part.DisposeAsync().ConfigureAwait(false);
     }
 
     private async Task<OpenPart> BeginAsync(string key, CancellationToken cancellationToken)
     {
         ObjectWriter writer = await _repository.Store.CreateAsync(key, PutCondition.None, cancellationToken).ConfigureAwait(false);
         var part = new OpenPart(key, writer, _encoder.BeginPart(), _repository.Key is null ? null : new SecretStreamEncoder(_repository.Key));
+        _part = part; // From here on it is given up with this.
         if (part.Cipher is not null)
         {
             part.Cipher.Begin(_sealed);

@@ -7,7 +7,7 @@ namespace PgBackup.Backup.Publishing;
 /// </summary>
 internal sealed class CompressedSpool : IDisposable
 {
-    private readonly MemoryStream _memory = new();
+    private readonly ChunkedMemory _memory = new();
     private readonly Stream _compressor;
     private bool _closed;
 
@@ -24,15 +24,13 @@ internal sealed class CompressedSpool : IDisposable
         IsEmpty = false;
     }
 
-    /// <summary>Appends all that was collected to a stream; nothing can be written afterwards.</summary>
+    /// <summary>Appends all that was collected to a stream, once; nothing can be written afterwards.</summary>
     public async Task CopyToAsync(Stream target, CancellationToken cancellationToken)
     {
         if (!_closed)
             await _compressor.DisposeAsync().ConfigureAwait(false);
         _closed = true;
-        _memory.Position = 0;
-        var source = new MemoryStream(_memory.GetBuffer(), 0, (int)_memory.Length, writable: false);
-        Stream plain = StreamDecoder.Open(source, CompressionMethod.Zstd);
+        Stream plain = StreamDecoder.Open(_memory, CompressionMethod.Zstd, leaveOpen: true);
         await using (plain.ConfigureAwait(false))
             await plain.CopyToAsync(target, 1 << 20, cancellationToken).ConfigureAwait(false);
     }

@@ -1,5 +1,6 @@
 using Microsoft.Win32.SafeHandles;
 using PgBackup.Errors;
+using PgBackup.Platform;
 
 namespace PgBackup.Backup.Reading;
 
@@ -18,6 +19,19 @@ internal static class DataFile
             return null;
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw PgErrors.DataFileUnreadable(path, error);
+        }
+    }
+
+    /// <summary>The facts of an open file.</summary>
+    public static FileFacts FactsOf(SafeFileHandle handle, string path)
+    {
+        try
+        {
+            return Posix.FactsOf(handle);
+        }
+        catch (IOException error)
         {
             throw PgErrors.DataFileUnreadable(path, error);
         }
