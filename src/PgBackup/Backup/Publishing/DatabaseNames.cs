@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Npgsql;
 using PgBackup.Errors;
 using PgBackup.Postgres.Server;
 
@@ -10,17 +11,26 @@ namespace PgBackup.Backup.Publishing;
 /// </summary>
 internal static class DatabaseNames
 {
+    // One row for each relation by itself and, right behind it, one for each of its descendants at any depth (partitions, children by inheritance):
+    // wal-g restores a table with all that stand in its entry, and looks no deeper. Views have no file.
     private const string Relations =
         """
-        SELECT n.nspname || '.' || c.relname, c.oid::int8, pg_relation_filenode(c.oid)::int8, i.inhparent IS NOT NULL AND p.relkind = 'p',
-               pn.nspname || '.' || p.relname
-        FROM pg_class c
+        WITH RECURSIVE descent (root, oid) AS (
+            SELECT i.inhparent, i.inhrelid FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhparent WHERE p.relkind IN ('r', 'p')
+            UNION
+            SELECT d.root, i.inhrelid FROM descent d JOIN pg_inherits i ON i.inhparent = d.oid
+        )
+        SELECT n.nspname || '.' || c.relname, c.oid::int8, coalesce(pg_relation_filenode(c.oid), 0)::int8, e.depth
+        FROM (SELECT oid AS root, oid, 0 AS depth FROM pg_class UNION ALL SELECT root, oid, 1 FROM descent) e
+        JOIN pg_class c ON c.oid = e.oid
+        JOIN pg_class r ON r.oid = e.root
         JOIN pg_namespace n ON n.oid = c.relnamespace
-        LEFT JOIN pg_inherits i ON i.inhrelid = c.oid
-        LEFT JOIN pg_class p ON p.oid = i.inhparent
-        LEFT JOIN pg_namespace pn ON pn.oid = p.relnamespace
-        WHERE c.relkind IN ('r', 'p', 'i', 'I', 'm', 't', 'S') AND c.relpersistence <> 't'
+        WHERE c.relkind IN ('r', 'p', 'i', 'I', 'm', 't', 'S') AND c.relpersistence <> 't' AND r.relpersistence <> 't'
+        ORDER BY e.root, e.depth, e.oid
         """;
+
+    // What is written stays in memory until the writer is flushed.
+    private const int FlushFrom = 256 * 1024;
 
     public static async Task WriteAsync(
         Utf8JsonWriter writer, ServerSession session, ServerConnectionSettings settings, IOperationLog log, CancellationToken cancellationToken)
@@ -48,47 +58,44 @@ internal static class DatabaseNames
     private static async Task WriteDatabaseAsync(
         Utf8JsonWriter writer, ServerConnectionSettings settings, string name, uint oid, CancellationToken cancellationToken)
     {
-        List<Relation> relations;
         ServerSession session = await ServerSession.OpenAsync(settings, name, cancellationToken).ConfigureAwait(false);
         await using (session.ConfigureAwait(false))
         {
-            relations = await session.QueryAsync(
-                Relations,
-                static row => new Relation(
-                    row.GetString(0), (uint)row.GetInt64(1), row.IsDBNull(2) ? 0 : (uint)row.GetInt64(2), row.GetBoolean(3) ? row.GetString(4) : null),
-                cancellationToken).ConfigureAwait(false);
+            int outer = writer.CurrentDepth;
+            writer.WriteStartObject(name);
+            writer.WriteNumber("oid", oid);
+            writer.WriteStartObject("tables_new");
+            int tables = writer.CurrentDepth;
+            try
+            {
+                await session.ReadAsync(Relations, row => WriteRelationAsync(writer, tables, row, cancellationToken), cancellationToken).ConfigureAwait(false);
+            }
+            finally
+            {
+                CloseTo(writer, outer); // Also when the server fails half way: the document stays whole.
+            }
         }
-        ILookup<string, Relation> partitions = relations.Where(r => r.Parent is not null).ToLookup(r => r.Parent!, StringComparer.Ordinal);
-        writer.WriteStartObject(name);
-        writer.WriteNumber("oid", oid);
-        writer.WriteStartObject("tables_new");
-        foreach (Relation relation in relations)
-        {
-            // Partitions stand in their table's entry, one level deep.
-            if (relation.Parent is null || partitions.Contains(relation.Name))
-                WriteRelation(writer, relation, partitions[relation.Name]);
-        }
-        writer.WriteEndObject();
-        writer.WriteEndObject();
     }
 
-    private static void WriteRelation(Utf8JsonWriter writer, Relation relation, IEnumerable<Relation> partitions)
+    private static async Task WriteRelationAsync(Utf8JsonWriter writer, int tables, NpgsqlDataReader row, CancellationToken cancellationToken)
     {
-        writer.WriteStartObject(relation.Name);
-        writer.WriteNumber("oid", relation.Oid);
-        writer.WriteNumber("relfilenode", relation.FileNode);
-        bool any = false;
-        foreach (Relation partition in partitions)
-        {
-            if (!any)
-                writer.WriteStartObject("subtables");
-            any = true;
-            WriteRelation(writer, partition, []);
-        }
-        if (any)
+        bool isDescendant = row.GetInt32(3) > 0;
+        if (!isDescendant)
+            CloseTo(writer, tables);
+        else if (writer.CurrentDepth == tables + 1)
+            writer.WriteStartObject("subtables");
+        writer.WriteStartObject(row.GetString(0));
+        writer.WriteNumber("oid", row.GetInt64(1));
+        writer.WriteNumber("relfilenode", row.GetInt64(2));
+        if (isDescendant)
             writer.WriteEndObject();
-        writer.WriteEndObject();
+        if (writer.BytesPending > FlushFrom)
+            await writer.FlushAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    private sealed record Relation(string Name, uint Oid, uint FileNode, string? Parent);
+    private static void CloseTo(Utf8JsonWriter writer, int depth)
+    {
+        while (writer.CurrentDepth > depth)
+            writer.WriteEndObject();
+    }
 }

@@ -94,6 +94,19 @@ public sealed class ServerSession : IAsyncDisposable
             return rows;
         }, cancellationToken);
 
+    /// <summary>Hands each row to <paramref name="take"/> as it comes; for results that need not fit into memory.</summary>
+    public Task ReadAsync(string sql, Func<NpgsqlDataReader, Task> take, CancellationToken cancellationToken = default) =>
+        RunAsync(sql, [], async (command, token) =>
+        {
+            NpgsqlDataReader reader = await command.ExecuteReaderAsync(token).ConfigureAwait(false);
+            await using (reader.ConfigureAwait(false))
+            {
+                while (await reader.ReadAsync(token).ConfigureAwait(false))
+                    await take(reader).ConfigureAwait(false);
+            }
+            return true;
+        }, cancellationToken);
+
     /// <summary>Ends the session; a backup that was begun in it and not stopped is given up by the server.</summary>
     public ValueTask DisposeAsync() => _connection.DisposeAsync();
 
@@ -137,9 +150,13 @@ public sealed class ServerSession : IAsyncDisposable
         }
         catch (PostgresException error)
         {
-            throw error.SqlState == PostgresErrorCodes.InsufficientPrivilege
-                ? PgErrors.InsufficientPrivilege(Server, error.MessageText, error)
-                : PgErrors.ServerQueryFailed(Server, error.MessageText, error);
+            throw error.SqlState switch
+            {
+                PostgresErrorCodes.InsufficientPrivilege => PgErrors.InsufficientPrivilege(Server, error.MessageText, error),
+                // A session that is being ended says so as its last answer.
+                PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown => PgErrors.ServerConnectionLost(Server, error),
+                _ => PgErrors.ServerQueryFailed(Server, error.MessageText, error),
+            };
         }
         catch (Exception error) when (error is NpgsqlException or IOException or SocketException or InvalidOperationException)
         {
