@@ -96,11 +96,11 @@ public sealed class ClusterBackupJob : IAsyncDisposable
                     _log.Verbose($"{leftovers} objects of an earlier run under this name were removed.");
                 return await CopyAndPublishAsync(lease, started, startLsn, startTime, control, size, cancellationToken).ConfigureAwait(false);
             }
-            catch
+            catch (Exception error)
             {
                 await _session.DisposeAsync().ConfigureAwait(false); // The server gives the backup up with its session.
                 if (name is not null)
-                    await WithdrawAsync(name).ConfigureAwait(false);
+                    await WithdrawAsync(lease, name, error).ConfigureAwait(false);
                 throw;
             }
             finally
@@ -165,16 +165,19 @@ public sealed class ClusterBackupJob : IAsyncDisposable
         var planner = new FramePlanner(_repository.Key is null ? PartSize : EncryptedPartSize, _log);
         var filler = new FrameFiller(encoder, inspector, new RateLimiter(_options.RateLimit), _log);
         long done = 0;
-        await PackingPipeline.RunAsync(
-            planner.Plan(walker.Walk()),
-            filler.FillAsync,
-            async (job, token) =>
-            {
-                await parts.AppendAsync(job, token).ConfigureAwait(false);
-                done += job.PlannedBytes;
-                _progress.Report(new OperationProgress($"Backing up {name}", "Copying the data directory", done, size.IsCompletedSuccessfully ? Math.Max(size.Result, done) : null));
-            },
-            _options.ThrottleLimit ?? Environment.ProcessorCount,
+        await SessionWatch.RunAsync(
+            _session,
+            watched => PackingPipeline.RunAsync(
+                planner.Plan(walker.Walk()),
+                filler.FillAsync,
+                async (job, token) =>
+                {
+                    await parts.AppendAsync(job, token).ConfigureAwait(false);
+                    done += job.PlannedBytes;
+                    _progress.Report(new OperationProgress($"Backing up {name}", "Copying the data directory", done, size.IsCompletedSuccessfully ? Math.Max(size.Result, done) : null));
+                },
+                _options.ThrottleLimit ?? Environment.ProcessorCount,
+                watched),
             cancellationToken).ConfigureAwait(false);
         await parts.FlushAsync().ConfigureAwait(false);
     }
@@ -212,11 +215,15 @@ public sealed class ClusterBackupJob : IAsyncDisposable
     }
 
     /// <summary>Removes what a failed run wrote. What cannot be removed is told, and cleared by the next run under this name; it is never listed as a backup.</summary>
-    private async Task WithdrawAsync(BackupName name)
+    private async Task WithdrawAsync(BackupLease lease, BackupName name, Exception cause)
     {
+        if (cause is PgBackupException { Id: "ObjectExists" })
+            return; // Somebody has published a backup of this name beside us: what lies there is no longer ours.
         using var limit = new CancellationTokenSource(s_cleanUpLimit);
         try
         {
+            // Without the lease another run may be writing under this name.
+            await lease.RequireHeldAsync(limit.Token).ConfigureAwait(false);
             // First the sentinel, which may be there although its writing was reported as failed.
             await _repository.Store.DeleteAsync([RepositoryLayout.SentinelKey(name)], limit.Token).ConfigureAwait(false);
             await BackupFolder.ClearAsync(_repository, name, limit.Token).ConfigureAwait(false);

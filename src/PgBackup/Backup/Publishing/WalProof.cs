@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using PgBackup.Codecs;
 using PgBackup.Errors;
 using PgBackup.Repository;
 
@@ -38,7 +39,7 @@ internal static class WalProof
             if (!WalFileName.TryParse(segment.ToString(), out WalFileName? file))
                 throw new InvalidOperationException($"'{segment}' is no file name.");
             TimeSpan pause = s_firstPause;
-            while ((await WalArchive.FindAsync(repository, file, cancellationToken).ConfigureAwait(false)).Count == 0)
+            while (!await IsPresentAsync(repository, file, size, cancellationToken).ConfigureAwait(false))
             {
                 if (clock.Elapsed >= timeout)
                 {
@@ -56,5 +57,16 @@ internal static class WalProof
             }
         }
         return (int)total;
+    }
+
+    /// <summary>An archive_command that is a plain copy shows the file while it is still growing.</summary>
+    private static async Task<bool> IsPresentAsync(BackupRepository repository, WalFileName file, WalSegmentSize size, CancellationToken cancellationToken)
+    {
+        foreach (ArchivedWalFile found in await WalArchive.FindAsync(repository, file, cancellationToken).ConfigureAwait(false))
+        {
+            if (found.Method != CompressionMethod.None || found.Object.Size >= size.Bytes)
+                return true;
+        }
+        return false;
     }
 }

@@ -30,10 +30,7 @@ internal sealed class DataDirectoryWalker
     /// <summary>All entries, a folder before its content. The control file is not among them: it is read last, apart.</summary>
     public IEnumerable<DataDirectoryEntry> Walk()
     {
-        if (Posix.FactsOf(_root) is not { } facts)
-            throw PgErrors.DataDirectoryNotFound(_root);
-        if (facts.IsLink)
-            facts = FactsBehind(_root) ?? throw PgErrors.DataDirectoryNotFound(_root);
+        FileFacts facts = FactsOf(_root, followLinks: true) ?? throw PgErrors.DataDirectoryNotFound(_root);
         yield return new DataDirectoryEntry(_root, "/", true, facts);
         foreach (DataDirectoryEntry entry in WalkFolder(_root, "", 0))
             yield return entry;
@@ -56,12 +53,12 @@ internal sealed class DataDirectoryWalker
                 _log.Warning($"The file '{path}' was left out: its name is not UTF-8. PostgreSQL makes no such files; move it out of the data directory.");
                 continue;
             }
-            if (Posix.FactsOf(path) is not { } facts)
+            if (FactsOf(path, followLinks: false) is not { } facts)
                 continue; // Vanished since it was listed.
             bool behindLink = facts.IsLink;
             if (behindLink)
             {
-                if (FactsBehind(path) is not { } target)
+                if (FactsOf(path, followLinks: true) is not { } target)
                 {
                     _log.Warning($"The symbolic link '{path}' was left out: it leads nowhere.");
                     continue;
@@ -154,7 +151,17 @@ internal sealed class DataDirectoryWalker
         }
     }
 
-    private static FileFacts? FactsBehind(string link) => Posix.FactsOf(link, followLinks: true);
+    private static FileFacts? FactsOf(string path, bool followLinks)
+    {
+        try
+        {
+            return Posix.FactsOf(path, followLinks);
+        }
+        catch (IOException error)
+        {
+            throw PgErrors.DataFileUnreadable(path, error);
+        }
+    }
 
     private static bool IsOid(string name) => uint.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out _);
 }
