@@ -5,11 +5,13 @@ namespace PgBackup.Backup.Packing;
 /// <summary>The plain bytes of a frame: pooled, growing when a file turns out larger than it was listed.</summary>
 internal sealed class FrameBuffer : IBufferWriter<byte>, IDisposable
 {
+    private readonly ArrayPool<byte> _pool;
     private byte[] _bytes;
 
-    public FrameBuffer(int capacity)
+    public FrameBuffer(ArrayPool<byte> pool, int capacity)
     {
-        _bytes = ArrayPool<byte>.Shared.Rent(capacity);
+        _pool = pool;
+        _bytes = pool.Rent(capacity);
     }
 
     public int Length { get; private set; }
@@ -39,7 +41,7 @@ internal sealed class FrameBuffer : IBufferWriter<byte>, IDisposable
         _bytes = [];
         Length = 0;
         if (bytes.Length > 0)
-            ArrayPool<byte>.Shared.Return(bytes);
+            _pool.Return(bytes);
     }
 
     private void Ensure(int more)
@@ -47,9 +49,9 @@ internal sealed class FrameBuffer : IBufferWriter<byte>, IDisposable
         int needed = checked(Length + Math.Max(more, 1));
         if (needed <= _bytes.Length)
             return;
-        byte[] larger = ArrayPool<byte>.Shared.Rent(Math.Max(needed, _bytes.Length * 2));
+        byte[] larger = _pool.Rent(Math.Max(needed, _bytes.Length * 2));
         Written.CopyTo(larger);
-        ArrayPool<byte>.Shared.Return(_bytes);
+        _pool.Return(_bytes);
         _bytes = larger;
     }
 }

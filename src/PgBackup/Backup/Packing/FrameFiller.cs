@@ -1,3 +1,4 @@
+using System.Buffers;
 using Microsoft.Win32.SafeHandles;
 using PgBackup.Backup.Reading;
 using PgBackup.Codecs;
@@ -12,6 +13,8 @@ internal sealed class FrameFiller
     // A relation's file is at most 1 GB; a file that was small when listed and is larger than this now is cut: replay brings the rest.
     private const long GrowthLimit = 64 << 20;
 
+    // Not the shared pool: that keeps a buffer for each thread that ever gave one back, and frames are filled and given back by many.
+    private readonly ArrayPool<byte> _pool = ArrayPool<byte>.Create(16 << 20, 64);
     private readonly PartEncoder _encoder;
     private readonly PageInspector? _inspector;
     private readonly RateLimiter _rate;
@@ -32,7 +35,7 @@ internal sealed class FrameFiller
     public async Task FillAsync(FrameJob job, CancellationToken cancellationToken)
     {
         await _rate.WaitAsync(job.PlannedBytes, cancellationToken).ConfigureAwait(false);
-        var plain = new FrameBuffer(FramePlanner.FrameSize + (64 << 10));
+        var plain = new FrameBuffer(_pool, FramePlanner.FrameSize + (64 << 10));
         job.Plain = plain;
         foreach (DataDirectoryEntry entry in job.Members)
         {
@@ -47,7 +50,7 @@ internal sealed class FrameFiller
             AppendHeaderOf(job, plain, next);
         if (job.EndsPart)
             TarHeader.WriteZeros(plain, TarHeader.TrailerLength);
-        job.Encode(_encoder);
+        job.Encode(_encoder, _pool);
     }
 
     private static void AppendDirectory(FrameJob job, FrameBuffer plain, DataDirectoryEntry entry)

@@ -13,6 +13,7 @@ namespace PgBackup.Backup.Packing;
 internal sealed class FrameJob
 {
     private readonly TaskCompletionSource _filled = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private ArrayPool<byte>? _pool;
 
     /// <summary>Folders and small files, whole, in order. Empty for a piece of a big file.</summary>
     public List<DataDirectoryEntry> Members { get; } = [];
@@ -57,11 +58,12 @@ internal sealed class FrameJob
     public long PlannedBytes { get; set; }
 
     /// <summary>Hashes and compresses the plain bytes.</summary>
-    public void Encode(PartEncoder encoder)
+    public void Encode(PartEncoder encoder, ArrayPool<byte> pool)
     {
         FrameBuffer plain = Plain!;
+        _pool = pool;
         Hash = Convert.ToHexStringLower(XxHash128.Hash(plain.Written));
-        Encoded = ArrayPool<byte>.Shared.Rent(encoder.MaxEncodedLength(plain.Length));
+        Encoded = pool.Rent(encoder.MaxEncodedLength(plain.Length));
         EncodedLength = encoder.Encode(plain.Written, Encoded);
     }
 
@@ -73,7 +75,7 @@ internal sealed class FrameJob
         Plain?.Dispose();
         Plain = null;
         if (Encoded is not null)
-            ArrayPool<byte>.Shared.Return(Encoded);
+            _pool!.Return(Encoded);
         Encoded = null;
         PieceOf?.Dispose();
         HeaderOf?.Dispose();

@@ -14,7 +14,7 @@ internal static class SmallPart
     /// <summary>Makes the one frame of such a part.</summary>
     public static FrameJob Create(PartEncoder encoder, FileTime modified, params ReadOnlySpan<(string Name, ReadOnlyMemory<byte> Content)> members)
     {
-        var job = new FrameJob { Plain = new FrameBuffer(64 << 10), EndsPart = true };
+        var job = new FrameJob { Plain = new FrameBuffer(ArrayPool<byte>.Shared, 64 << 10), EndsPart = true };
         FrameBuffer plain = job.Plain;
         foreach ((string name, ReadOnlyMemory<byte> content) in members)
         {
@@ -25,7 +25,7 @@ internal static class SmallPart
             TarHeader.WriteZeros(plain, TarHeader.PaddingOf(content.Length));
         }
         TarHeader.WriteZeros(plain, TarHeader.TrailerLength);
-        job.Encode(encoder);
+        job.Encode(encoder, ArrayPool<byte>.Shared);
         return job;
     }
 }
