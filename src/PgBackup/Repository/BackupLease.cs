@@ -38,7 +38,6 @@ public sealed class BackupLease : IAsyncDisposable
     {
         _repository = repository;
         _record = record;
-        s_held[record.Token] = true;
         _renewal = Task.Run(RenewAsync);
     }
 
@@ -50,20 +49,16 @@ public sealed class BackupLease : IAsyncDisposable
         var record = new LeaseRecord(
             Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8)), purpose, Environment.MachineName, self.Id, self.StartTime.ToUniversalTime(), now, now,
             ProcessScope.Current);
-        for (int attempt = 0; ; attempt++)
+        s_held[record.Token] = true; // Before anybody can read it: without this it would pass for one that was left behind.
+        try
         {
-            try
-            {
-                await repository.Store.PutAsync(Key, Serialize(record), PutCondition.IfAbsent, cancellationToken).ConfigureAwait(false);
-                return new BackupLease(repository, record);
-            }
-            catch (PgBackupException error) when (error.Id == "ObjectExists" && attempt < 3)
-            {
-                LeaseRecord? holder = await TryReadAsync(repository, cancellationToken).ConfigureAwait(false);
-                if (holder is null ? !await IsOldAsync(repository, cancellationToken).ConfigureAwait(false) : IsAlive(holder))
-                    throw holder is null ? PgErrors.LeaseUnreadable(repository.Location, Key) : PgErrors.BackupInProgress(repository.Location, holder.Backup, holder.HostName, holder.ProcessId, holder.Since);
-                await repository.Store.DeleteAsync([Key], cancellationToken).ConfigureAwait(false);
-            }
+            await TakeAsync(repository, record, cancellationToken).ConfigureAwait(false);
+            return new BackupLease(repository, record);
+        }
+        catch
+        {
+            s_held.TryRemove(record.Token, out _);
+            throw;
         }
     }
 
@@ -95,7 +90,6 @@ public sealed class BackupLease : IAsyncDisposable
         await _stop.CancelAsync().ConfigureAwait(false);
         await _renewal.ConfigureAwait(false);
         _stop.Dispose();
-        s_held.TryRemove(_record.Token, out _);
         try
         {
             LeaseRecord? holder = await TryReadAsync(_repository, CancellationToken.None).ConfigureAwait(false);
@@ -105,6 +99,29 @@ public sealed class BackupLease : IAsyncDisposable
         catch (PgBackupException)
         {
             // The store has gone. It must not make a failure of a backup that is published, nor hide why one failed; the lease gives way by itself.
+        }
+        finally
+        {
+            s_held.TryRemove(_record.Token, out _);
+        }
+    }
+
+    private static async Task TakeAsync(BackupRepository repository, LeaseRecord record, CancellationToken cancellationToken)
+    {
+        for (int attempt = 0; ; attempt++)
+        {
+            try
+            {
+                await repository.Store.PutAsync(Key, Serialize(record), PutCondition.IfAbsent, cancellationToken).ConfigureAwait(false);
+                return;
+            }
+            catch (PgBackupException error) when (error.Id == "ObjectExists" && attempt < 3)
+            {
+                LeaseRecord? holder = await TryReadAsync(repository, cancellationToken).ConfigureAwait(false);
+                if (holder is null ? !await IsOldAsync(repository, cancellationToken).ConfigureAwait(false) : IsAlive(holder))
+                    throw holder is null ? PgErrors.LeaseUnreadable(repository.Location, Key) : PgErrors.BackupInProgress(repository.Location, holder.Backup, holder.HostName, holder.ProcessId, holder.Since);
+                await repository.Store.DeleteAsync([Key], cancellationToken).ConfigureAwait(false);
+            }
         }
     }
 
