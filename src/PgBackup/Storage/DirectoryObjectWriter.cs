@@ -144,9 +144,9 @@ internal sealed class DirectoryObjectWriter : ObjectWriter
                     throw;
                 }
             }
-            catch (DirectoryNotFoundException) when (attempt < 5)
+            catch (Exception error) when (error is DirectoryNotFoundException or FileNotFoundException && attempt < 20)
             {
-                // A deletion beside us removed the folder, empty for an instant.
+                // A deletion beside us removed the folder, empty for an instant; the second kind when it is there again as the framework looks for the reason.
             }
         }
     }
