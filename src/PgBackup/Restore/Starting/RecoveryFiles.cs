@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using PgBackup.Errors;
 using PgBackup.Postgres.Files;
@@ -64,4 +65,9 @@ internal static class RecoveryFiles
         destination.RemoveFile("standby.signal");
         destination.WriteFile("recovery.signal", default);
     }
+
+    /// <summary>Adds settings to a cluster that is complete; the last line of a name counts.</summary>
+    public static void AddSettings(string dataDirectory, IReadOnlyDictionary<string, int> settings, string comment) => File.AppendAllLines(
+        Path.Combine(dataDirectory, AutoConf),
+        settings.Select(s => ConfigurationText.Line(s.Key, s.Value.ToString(CultureInfo.InvariantCulture))).Prepend(CommentStart + comment));
 }

@@ -29,6 +29,9 @@ internal sealed partial class RecoveryLog(string path, long offset)
     /// <summary>Whether it stopped at the target, not merely at the log's end.</summary>
     public bool StoppedAtTarget { get; private set; }
 
+    /// <summary>Whether it cannot go on, because the server that wrote the WAL had more of a setting that a standby checks.</summary>
+    public bool NeedsLargerSettings { get; private set; }
+
     /// <summary>The last lines that tell of failure.</summary>
     public string Failures => string.Join(" | ", _failures);
 
@@ -56,6 +59,8 @@ internal sealed partial class RecoveryLog(string path, long offset)
 
     private void Take(string line)
     {
+        // From 14 on it waits or ends, before it ends with the second.
+        NeedsLargerSettings |= line.Contains("insufficient parameter settings", StringComparison.Ordinal) || line.Contains("hot standby is not possible because", StringComparison.Ordinal);
         if (line.Contains("FATAL:  ", StringComparison.Ordinal) || line.Contains("PANIC:  ", StringComparison.Ordinal) || line.Contains("HINT:  ", StringComparison.Ordinal)
             || line.Contains("could not ", StringComparison.Ordinal))
         {

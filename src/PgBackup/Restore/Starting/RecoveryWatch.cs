@@ -20,7 +20,7 @@ internal sealed class RecoveryWatch(string dataDirectory, string logPath, long l
 
     private readonly RecoveryLog _log = new(logPath, logOffset);
 
-    /// <summary>Throws <c>RecoveryFailed</c>; a <see cref="TimeoutException"/> after <paramref name="limit"/>.</summary>
+    /// <summary>Returns early when the log says that larger settings are needed. Throws <c>RecoveryFailed</c>; a <see cref="TimeoutException"/> after <paramref name="limit"/>.</summary>
     public async Task<RecoveryOutcome> RunAsync(TimeSpan? limit, CancellationToken cancellationToken)
     {
         Stopwatch watch = Stopwatch.StartNew();
@@ -32,6 +32,8 @@ internal sealed class RecoveryWatch(string dataDirectory, string logPath, long l
             bool isAlive = DestinationPlanner.RunningProcess(dataDirectory) is not null;
             seen |= isAlive;
             _log.Update();
+            if (_log.NeedsLargerSettings)
+                return new RecoveryOutcome(RestoreStatus.Restored, _log);
             if (isAlive && state == "ready" && !File.Exists(Path.Combine(dataDirectory, "recovery.signal")))
                 return new RecoveryOutcome(RestoreStatus.Promoted, _log);
             if (isAlive && _log.IsPaused)

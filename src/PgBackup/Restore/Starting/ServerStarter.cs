@@ -11,47 +11,69 @@ internal sealed class ServerStarter(ServerPrograms programs, string dataDirector
 {
     private static readonly TimeSpan s_launch = TimeSpan.FromSeconds(30);
 
+    // What a server with ssl = on does not start without (PostgreSQL source: be-secure-openssl.c, "be_tls_init").
+    private static readonly string[] s_sslFiles = ["ssl_cert_file", "ssl_key_file", "ssl_ca_file", "ssl_crl_file", "ssl_crl_dir", "ssl_dh_params_file"];
+
     /// <summary>The file that the server logs to.</summary>
     public string LogPath { get; } = Path.Combine(dataDirectory, "pgbackup_recovery.log");
 
     /// <summary>
-    /// Settings that come out of the configuration as it is: SSL files that are not there must not keep the server from starting. Returns what to add for good.
+    /// Settings that come out of the configuration as it is: SSL files that are not there must not keep the server from starting, and no pid file is written over
+    /// that of the source. Returns what to add for good.
     /// </summary>
     public async Task<IReadOnlyDictionary<string, string>> RepairsAsync(List<string> warnings, CancellationToken cancellationToken)
     {
         var settings = new Dictionary<string, string>(StringComparer.Ordinal);
-        if (await programs.SettingAsync(dataDirectory, "ssl", [], cancellationToken).ConfigureAwait(false) != "on")
+        // Only then: the server complains of an empty name.
+        if (await SettingAsync("external_pid_file").ConfigureAwait(false) is { Length: > 0 })
+            settings["external_pid_file"] = "";
+        if (await SettingAsync("ssl").ConfigureAwait(false) != "on")
             return settings;
-        foreach (string name in new[] { "ssl_cert_file", "ssl_key_file", "ssl_ca_file" })
+        foreach (string name in s_sslFiles)
         {
-            string? file = await programs.SettingAsync(dataDirectory, name, [], cancellationToken).ConfigureAwait(false);
-            if (string.IsNullOrEmpty(file) || File.Exists(Path.Combine(dataDirectory, file)))
+            string? file = await SettingAsync(name).ConfigureAwait(false);
+            if (string.IsNullOrEmpty(file) || Path.Exists(Path.Combine(dataDirectory, file)))
                 continue;
             warnings.Add($"SSL is off in the restored server: '{file}' ({name}) is not there.");
             settings["ssl"] = "off";
             break;
         }
         return settings;
+
+        Task<string?> SettingAsync(string name) => programs.SettingAsync(dataDirectory, name, [], cancellationToken);
     }
 
     /// <summary>
-    /// Starts the server and returns at once; where its log begins. <paramref name="options"/> are those that it always has (a configuration file elsewhere),
-    /// <paramref name="recovery"/> those of the recovery. Throws <c>RecoveryFailed</c>.
+    /// Adds to <paramref name="raised"/> each of the settings that a standby checks of which the configuration, or what was raised before, has less than
+    /// <paramref name="control"/>. True when one was added.
     /// </summary>
-    public async Task<long> StartAsync(IReadOnlyList<string> options, IReadOnlyList<string> recovery, ControlFile control, CancellationToken cancellationToken)
+    public async Task<bool> RaiseAsync(Dictionary<string, int> raised, IReadOnlyList<string> options, ControlFile control, CancellationToken cancellationToken)
     {
-        List<string> all = [.. options, .. recovery];
+        bool any = false;
         foreach ((string name, int least) in StartSettings.CheckedByStandby(control))
         {
-            string? value = await programs.SettingAsync(dataDirectory, name, options, cancellationToken).ConfigureAwait(false);
-            if (int.TryParse(value, NumberStyles.Integer, CultureInfo.InvariantCulture, out int configured) && configured >= least)
+            if (!raised.TryGetValue(name, out int configured))
+            {
+                string? value = await programs.SettingAsync(dataDirectory, name, options, cancellationToken).ConfigureAwait(false);
+                configured = int.TryParse(value, NumberStyles.Integer, CultureInfo.InvariantCulture, out int number) ? number : -1;
+            }
+            if (configured >= least)
                 continue;
-            log.Verbose($"{name} is raised from {value ?? "its default"} to {least} for recovery.");
-            all.AddRange(["-c", $"{name}={least}"]);
+            log.Verbose($"{name} is raised from {(configured < 0 ? "its default" : configured)} to {least} for recovery.");
+            raised[name] = least;
+            any = true;
         }
+        return any;
+    }
+
+    /// <summary>
+    /// Starts the server and returns at once; where its log begins. Throws <c>RecoveryFailed</c>.
+    /// </summary>
+    public async Task<long> StartAsync(IEnumerable<string> options)
+    {
         long offset = File.Exists(LogPath) ? new FileInfo(LogPath).Length : 0;
         ProgramOutcome outcome = await programs.RunAsync(
-            "pg_ctl", ["start", "-W", "-s", "-D", dataDirectory, "-l", LogPath, "-o", ServerPrograms.OptionText(all)], CancellationToken.None).ConfigureAwait(false);
+            "pg_ctl", ["start", "-W", "-s", "-D", dataDirectory, "-l", LogPath, "-o", ServerPrograms.OptionText(options)], CancellationToken.None).ConfigureAwait(false);
         if (outcome.ExitCode != 0)
             throw PgErrors.RecoveryFailed(dataDirectory, $"pg_ctl could not start it: {outcome.Said}", $"Read the log '{LogPath}', set right what it complains of, and start the server with pg_ctl.");
         await AwaitLaunchAsync(offset).ConfigureAwait(false);
@@ -74,7 +96,7 @@ internal sealed class ServerStarter(ServerPrograms programs, string dataDirector
     public async Task StopAsync()
     {
         ProgramOutcome outcome = await programs.StopAsync(dataDirectory, "fast", TimeSpan.FromMinutes(2)).ConfigureAwait(false);
-        if (outcome.ExitCode != 0)
+        if (outcome.ExitCode != 0 && DestinationPlanner.RunningProcess(dataDirectory) is not null)
             log.Warning($"The server on '{dataDirectory}' could not be stopped: {outcome.Said}");
     }
 }
