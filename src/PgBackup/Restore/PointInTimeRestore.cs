@@ -133,9 +133,13 @@ public sealed class PointInTimeRestore
             foreach ((string name, string value) in StartSettings.Durable(DataDirectory, number, Plan.Backup.ServerVersion?.Major))
                 settings[name] = value;
         }
-        // In place a server with its configuration elsewhere goes on with that.
-        if (port is not null || (InPlace && !serverOptions.Any(o => o.StartsWith("config_file=", StringComparison.Ordinal))))
-            Warn(await KeptConfigurationFiles.EnsureAsync(_repository, backup, destination, cancellationToken).ConfigureAwait(false));
+        // In place a server goes on with its configuration, wherever that lies.
+        bool hasOwn = serverOptions.Any(o => o.StartsWith("config_file=", StringComparison.Ordinal)) || File.Exists(destination.PathOf("postgresql.conf"));
+        if (port is not null || (InPlace && !hasOwn))
+        {
+            Warn(await KeptConfigurationFiles.EnsureAsync(
+                _repository, backup, Plan.Backup.DataDirectory, destination, cancellationToken).ConfigureAwait(false));
+        }
         string comment = string.Create(
             CultureInfo.InvariantCulture, $"recovery of {Plan.Name} to {Plan.Target}, begun at {_startTime:u}; ALTER SYSTEM RESET takes a line back");
         RecoveryFiles.WriteSettings(destination, settings, comment);
@@ -158,34 +162,18 @@ public sealed class PointInTimeRestore
     private async Task<RestoreResult> StartAsync(
         RestoreResult result, ServerPrograms programs, ControlFile control, IReadOnlyList<string> serverOptions, CancellationToken cancellationToken)
     {
-        var starter = new ServerStarter(programs, DataDirectory, _log);
+        var run = new RecoveryRun(new ServerStarter(programs, DataDirectory, _log), Plan, _log, _progress);
+        List<string> options = [.. serverOptions, .. StartSettings.ForRecovery(Plan.TargetAction, InPlace)];
         Stopwatch watch = Stopwatch.StartNew();
-        long logOffset = await starter.StartAsync(
-            serverOptions, StartSettings.ForRecovery(Plan.TargetAction, InPlace), control, cancellationToken).ConfigureAwait(false);
-        RecoveryOutcome outcome;
-        try
-        {
-            var recovery = new RecoveryWatch(DataDirectory, starter.LogPath, logOffset, Plan, _progress);
-            outcome = await recovery.RunAsync(_options.Timeout, cancellationToken).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException)
-        {
-            await starter.StopAsync().ConfigureAwait(false);
-            _log.Warning($"The files are restored in '{DataDirectory}', but recovery was stopped before the target. Start the server with pg_ctl and it goes on.");
-            throw;
-        }
-        catch (TimeoutException reached)
-        {
-            await starter.StopAsync().ConfigureAwait(false);
-            throw PgErrors.RecoveryTimedOut(DataDirectory, _options.Timeout!.Value, reached.Message, starter.LogPath);
-        }
+        RecoveryOutcome outcome = await run.RunAsync(options, control, _options.Timeout, cancellationToken).ConfigureAwait(false);
+        Warn(run.Warnings);
         _phases.Add(new RestorePhase("Recovery", watch.Elapsed));
         return result with
         {
             Status = outcome.Status,
             ReachedTime = outcome.Log.LastTransaction ?? result.ReachedTime,
             Timeline = outcome.Log.NewTimeline ?? result.Timeline,
-            LogPath = starter.LogPath,
+            LogPath = run.LogPath,
         };
     }
 

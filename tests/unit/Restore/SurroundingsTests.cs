@@ -66,6 +66,75 @@ public sealed class SurroundingsTests
         Assert.Equal(1, await lab.Cluster.ScalarAsync<long>("SELECT count(*) FROM t"));
     }
 
+    /// <summary>Restored where the source and its files are no more: what cannot hold there is set right, what is said in included files holds.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task ConfigurationThatTheSourceAloneCouldRunWithIsSetRight(bool separateConfiguration)
+    {
+        await using RestoreLab lab = await RestoreLab.StartAsync(new PostgresClusterOptions { SeparateConfiguration = separateConfiguration });
+        string main = Path.Combine(lab.Cluster.ConfigurationDirectory, "postgresql.conf");
+        string outside = ServerAccount.Current.CreateFolder(lab.Folder.Combine("etc"), TempFolder.Traversable);
+        ServerAccount.Current.CreateFolder(Path.Combine(lab.Cluster.ConfigurationDirectory, "more"));
+        ServerAccount.Current.CreateFolder(Path.Combine(outside, "empty"));
+        string hba = Path.Combine(outside, "hba.conf");
+        await File.WriteAllTextAsync(hba, "local all all trust\nhost all all 127.0.0.1/32 trust\nhost all somebody 192.0.2.7/32 reject\n");
+        await File.WriteAllTextAsync(Path.Combine(outside, "common.conf"), "work_mem = 6MB\ninclude 'deep.conf'\n");
+        await File.WriteAllTextAsync(Path.Combine(outside, "deep.conf"), "temp_buffers = 9MB\n");
+        await File.WriteAllTextAsync(Path.Combine(lab.Cluster.ConfigurationDirectory, "more", "a.conf"), "maintenance_work_mem = 80MB\n");
+        await File.AppendAllTextAsync(main, $"""
+            data_directory = '{lab.Cluster.DataDirectory}'
+            hba_file = '{hba}'
+            include '{outside}/common.conf'
+            include_dir = 'more'
+            include_dir '{outside}/empty'
+            include_if_exists '{outside}/none.conf'
+
+            """);
+        ServerAccount.Current.Own(outside);
+        ServerAccount.Current.Own(lab.Cluster.ConfigurationDirectory);
+        await lab.Cluster.RestartAsync();
+        Assert.Equal("80MB", await lab.Cluster.ScalarAsync<string>("SHOW maintenance_work_mem"));
+        // From here on the source itself could not start any more.
+        await File.AppendAllTextAsync(main, """
+            ssl = on
+            ssl_cert_file = '/nonexistent/server.crt'
+            huge_pages = on
+            logging_collector = on
+            log_directory = '/nonexistent/log'
+            external_pid_file = '/nonexistent/run/main.pid'
+            synchronous_standby_names = 'nobody'
+
+            """);
+        await lab.BackupAsync();
+        await lab.InsertAsync("A");
+        await lab.ArchiveAsync();
+        await lab.Cluster.StopAsync(StopMode.Immediate);
+        string gone = lab.Folder.Combine("gone");
+        Directory.Move(lab.Cluster.Folder, gone);
+        Directory.Delete(outside, recursive: true);
+        RestoreResult result;
+        try
+        {
+            result = await lab.RestoreAsync(RestoreTarget.Latest);
+        }
+        finally
+        {
+            Directory.Move(gone, lab.Cluster.Folder);
+        }
+        Assert.Equal("A", await RestoreLab.RowsAsync(result));
+        Assert.Contains("/nonexistent/server.crt", Assert.Single(result.Warnings), StringComparison.Ordinal);
+        foreach ((string setting, string value) in new[]
+        {
+            ("work_mem", "6MB"), ("temp_buffers", "9MB"), ("maintenance_work_mem", "80MB"), ("ssl", "off"), ("external_pid_file", ""), ("log_directory", "log"),
+            ("data_directory", result.DataDirectory), ("synchronous_standby_names", ""),
+        })
+            Assert.Equal(value, await RestoreLab.QueryAsync(result, $"SHOW {setting}"));
+        Assert.Equal("1", await RestoreLab.QueryAsync(result, "SELECT count(*) FROM pg_hba_file_rules WHERE 'somebody' = ANY (user_name)"));
+        await RestoreLab.QueryAsync(result, "INSERT INTO t VALUES ('B')");
+        Assert.DoesNotContain("external PID", await File.ReadAllTextAsync(result.LogPath!), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

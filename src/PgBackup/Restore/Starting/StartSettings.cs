@@ -32,7 +32,6 @@ internal static class StartSettings
             ["port"] = port.ToString(CultureInfo.InvariantCulture),
             ["listen_addresses"] = "127.0.0.1",
             ["unix_socket_directories"] = dataDirectory.Length <= LongestSocketFolder && !dataDirectory.Contains(',', StringComparison.Ordinal) ? dataDirectory : "",
-            ["external_pid_file"] = "",
             ["log_directory"] = "log",
             ["synchronous_standby_names"] = "",
             ["max_logical_replication_workers"] = "0",
