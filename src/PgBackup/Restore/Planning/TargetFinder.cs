@@ -48,7 +48,7 @@ internal sealed class TargetFinder
         RestoreTargetKind.Time => ByTimeAsync(cancellationToken),
         RestoreTargetKind.Lsn => ByLsnAsync(cancellationToken),
         RestoreTargetKind.Xid => ByRecordAsync(
-            WalRecordKinds.TransactionEnds, e => e is WalTransactionEnd end && end.Xid == _target.Xid, "its commit or abort is not in the archived WAL", cancellationToken),
+            WalRecordKinds.TransactionEnds, e => e is WalTransactionEnd end && end.Xid == _target.Xid, "its commit or abort (a subtransaction that was released has none of its own) is not in the archived WAL", cancellationToken),
         RestoreTargetKind.Name => ByRecordAsync(
             WalRecordKinds.RestorePoint, e => e is WalRestorePoint point && point.Name == _target.Name, "no restore point of this name is in the archived WAL", cancellationToken),
         _ => LatestAsync(cancellationToken),

@@ -15,9 +15,6 @@ internal sealed class WalScanner(BackupRepository repository, WalInventory inven
 {
     private const WalRecordKinds Timed = WalRecordKinds.TransactionEnds | WalRecordKinds.RestorePoint;
 
-    // A commit takes its time a little before its place in the log: neighbours may stand in another order, by as much as a commit can wait.
-    private static readonly TimeSpan s_disorder = TimeSpan.FromMinutes(1);
-
     private readonly Dictionary<ulong, DateTimeOffset?> _firstTimes = [];
 
     /// <summary>The last whole record of a run.</summary>
@@ -80,22 +77,12 @@ internal sealed class WalScanner(BackupRepository repository, WalInventory inven
     /// </summary>
     public async Task<WalTransactionEnd?> FirstAfterAsync(Lsn from, WalRun run, RestoreTarget target, CancellationToken cancellationToken)
     {
-        DateTimeOffset time = target.Time!.Value;
-        ulong low = Math.Max(path.NumberOf(from), run.First), high = run.Last;
-        while (low < high)
-        {
-            ulong middle = low + ((high - low) / 2);
-            (ulong number, DateTimeOffset? first) = await FirstTimeFromAsync(middle, high, cancellationToken).ConfigureAwait(false);
-            if (first is null || first > time - s_disorder)
-                high = middle;
-            else
-                low = number == middle ? middle + 1 : number;
-        }
-        // The neighbourhood begins one segment before the first whose first commit is near the target.
-        ulong begin = low > path.NumberOf(from) ? low - 1 : low;
+        ulong lowest = path.NumberOf(from);
+        ulong begin = await TimeSearch.FindBeginAsync(
+            Math.Max(lowest, run.First), lowest, run.Last, target.Time!.Value, (number, last) => FirstTimeFromAsync(number, last, cancellationToken)).ConfigureAwait(false);
         await foreach (WalEvent found in EventsAsync(Max(from, path.Size.StartOf(begin)), null, WalRecordKinds.TransactionEnds, cancellationToken, run.Last).ConfigureAwait(false))
         {
-            if (found is WalTransactionEnd transaction && (target.IsExclusive ? transaction.Time >= time : transaction.Time > time))
+            if (found is WalTransactionEnd transaction && TimeSearch.StopsBefore(transaction.Time, target))
                 return transaction;
         }
         return null;
