@@ -41,7 +41,7 @@ public static partial class PgErrors
     internal static PgBackupException DestinationInUse(string path, int process) => new(
         "DestinationInUse", ErrorKind.ResourceBusy, ExitCodes.Failed,
         $"A server (process {process}) runs on the destination '{path}'.",
-        "Stop it, or give -StopServer to have it stopped, set aside and replaced.", path);
+        "Stop it (pg_ctl stop -D), or give -StopServer to have it stopped, set aside and replaced.", path);
 
     internal static PgBackupException InsufficientSpace(string path, long needed, long free) => new(
         "InsufficientSpace", ErrorKind.ResourceUnavailable, ExitCodes.Failed,
