@@ -108,7 +108,7 @@ try {
     [Console]::WriteLine('DROP TABLE pgbench_accounts')
     $null = Query $port 'SELECT pg_switch_wal()'
     $target = Query $port 'SELECT pg_walfile_name(pg_current_wal_lsn() - 1)'
-    for ($i = 0; $i -lt 300 -and -not ([IO.Directory]::GetFiles("$folder/repository/wal_005", "$target.*").Length); $i++) { [Threading.Thread]::Sleep(100) }
+    for ($i = 0; $i -lt 600 -and -not [IO.File]::Exists("$folder/repository/wal_005/$target.zst"); $i++) { [Threading.Thread]::Sleep(100) }
 
     Show 'Get-PgRecoveryWindow'
     Show "Get-PgRestorePlan -TargetTime '$noted'"

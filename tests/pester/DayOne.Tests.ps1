@@ -12,7 +12,7 @@ BeforeAll {
         $null = Invoke-TestSql $cluster 'SELECT pg_switch_wal()'
         $segment = Invoke-TestSql $cluster 'SELECT pg_walfile_name(pg_current_wal_lsn() - 1)'
         $end = [datetime]::UtcNow.AddSeconds(60)
-        while (-not (Get-ChildItem (Join-Path $repository wal_005) -Filter "$segment.*")) {
+        while (-not (Test-Path (Join-Path $repository "wal_005/$segment.zst"))) {
             if ([datetime]::UtcNow -gt $end) { throw "$segment was not archived:`n$(Get-Content $cluster.LogFile -Raw)" }
             Start-Sleep -Milliseconds 100
         }
