@@ -106,8 +106,7 @@ try {
     $null = Query $port 'CREATE TABLE made_later (a int)'
     $null = Query $port 'DROP TABLE pgbench_accounts'
     [Console]::WriteLine('DROP TABLE pgbench_accounts')
-    $null = Query $port 'SELECT pg_switch_wal()'
-    $target = Query $port 'SELECT pg_walfile_name(pg_current_wal_lsn() - 1)'
+    $target = Query $port 'SELECT pg_walfile_name(pg_switch_wal())'
     for ($i = 0; $i -lt 600 -and -not [IO.File]::Exists("$folder/repository/wal_005/$target.zst"); $i++) { [Threading.Thread]::Sleep(100) }
 
     Show 'Get-PgRecoveryWindow'

@@ -9,8 +9,7 @@ BeforeAll {
     $server = @{ HostName = $cluster.HostName; Port = $cluster.Port; UserName = $cluster.UserName }
 
     function Wait-Archived {
-        $null = Invoke-TestSql $cluster 'SELECT pg_switch_wal()'
-        $segment = Invoke-TestSql $cluster 'SELECT pg_walfile_name(pg_current_wal_lsn() - 1)'
+        $segment = Invoke-TestSql $cluster 'SELECT pg_walfile_name(pg_switch_wal())'
         $end = [datetime]::UtcNow.AddSeconds(60)
         while (-not (Test-Path (Join-Path $repository "wal_005/$segment.zst"))) {
             if ([datetime]::UtcNow -gt $end) { throw "$segment was not archived:`n$(Get-Content $cluster.LogFile -Raw)" }
