@@ -159,12 +159,9 @@ public sealed class BackupFaultTests
         "control" => path.Contains("pg_control.tar", StringComparison.Ordinal),
         "label" => path.Contains("backup_label.tar", StringComparison.Ordinal),
         "index" => path.Contains("pgbackup_index", StringComparison.Ordinal),
-        "sentinel" => path.Contains("_backup_stop_sentinel.json", StringComparison.Ordinal) && IsNew(path),
-        _ => path.EndsWith(instant, StringComparison.Ordinal) && IsNew(path),
+        "sentinel" => path.Contains("_backup_stop_sentinel.json", StringComparison.Ordinal),
+        _ => path.EndsWith(instant, StringComparison.Ordinal),
     };
-
-    // Not that of an earlier round that was published before the kill.
-    private static bool IsNew(string path) => DateTime.UtcNow - File.GetLastWriteTimeUtc(path) < TimeSpan.FromSeconds(1);
 
     private static async Task AssertNothingFalseIsListedAsync(BackedUpCluster source)
     {

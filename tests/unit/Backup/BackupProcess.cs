@@ -10,6 +10,7 @@ internal sealed partial class BackupProcess : IDisposable
 {
     private readonly Process _process;
     private readonly BackedUpCluster _source;
+    private readonly DateTime _begun = DateTime.UtcNow;
 
     private BackupProcess(Process process, BackedUpCluster source)
     {
@@ -40,12 +41,12 @@ internal sealed partial class BackupProcess : IDisposable
         return new BackupProcess(Process.Start(start)!, source);
     }
 
-    /// <summary>Waits until something of the repository's folder of backups looks so.</summary>
+    /// <summary>Waits until something that it has written to the repository's folder of backups looks so; what others left there does not count.</summary>
     public async Task WaitForAsync(Func<string, bool> seen)
     {
         string folder = Path.Combine(_source.RepositoryPath, "basebackups_005");
         var clock = Stopwatch.StartNew();
-        while (!Paths(folder).Any(seen))
+        while (!Paths(folder).Any(path => seen(path) && File.GetLastWriteTimeUtc(path) >= _begun))
         {
             if (_process.HasExited || clock.Elapsed > TimeSpan.FromSeconds(30))
                 Assert.Fail($"It did not come so far. {await Error}");
