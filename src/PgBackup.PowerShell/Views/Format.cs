@@ -9,10 +9,6 @@ public static class Format
     public static string Time(DateTimeOffset? time) =>
         time?.ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture) ?? "";
 
-    /// <summary>A time in this machine's zone with its offset, to the microsecond: the form that a restore target takes.</summary>
-    public static string ExactTime(DateTimeOffset? time) =>
-        time?.ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss.ffffffzzz", CultureInfo.InvariantCulture) ?? "";
-
     /// <summary>A duration in the unit that fits: <c>250 ms</c>, <c>3.9 s</c>, <c>2m 05s</c>, <c>1h 40m</c>; nothing for null.</summary>
     public static string Duration(TimeSpan? duration) => duration switch
     {

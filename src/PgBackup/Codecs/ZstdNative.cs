@@ -22,9 +22,6 @@ internal static partial class ZstdNative
     /// <summary>ZSTD_d_windowLogMax.</summary>
     internal const int WindowLogMax = 100;
 
-    /// <summary>ZSTD_reset_session_only.</summary>
-    internal const int ResetSession = 1;
-
     private const string Library = "libzstd";
 
     [LibraryImport(Library, EntryPoint = "ZSTD_createCCtx")]

@@ -7,18 +7,6 @@ namespace PgBackup.Repository;
 /// <summary>Writes objects as the repository wants them: compressed as their name says, then encrypted when there is a key.</summary>
 public static class ObjectEncoding
 {
-    /// <summary>Compresses and encrypts a small object in memory.</summary>
-    public static byte[] Encode(BackupRepository repository, CompressionMethod method, ReadOnlySpan<byte> plain)
-    {
-        var memory = new MemoryStream();
-        Stream target = repository.Key is null ? memory : new SecretStreamWriter(memory, repository.Key, leaveOpen: true);
-        using (Stream compressed = StreamEncoder.Open(target, method, leaveOpen: true))
-            compressed.Write(plain);
-        if (target != memory)
-            target.Dispose();
-        return memory.ToArray();
-    }
-
     /// <summary>
     /// Puts what <paramref name="write"/> produces under a key, compressed as the key's extension says and encrypted when there is a key, in bounded memory.
     /// </summary>

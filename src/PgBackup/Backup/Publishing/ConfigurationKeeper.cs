@@ -9,14 +9,11 @@ using PgBackup.Repository.Documents;
 namespace PgBackup.Backup.Publishing;
 
 /// <summary>
-/// Keeps configuration from outside the data directory (Debian's <c>/etc/postgresql</c>) beside the backup: a tar whose first member, <see cref="ListName"/>,
+/// Keeps configuration from outside the data directory (Debian's <c>/etc/postgresql</c>) beside the backup: a tar whose first member, <see cref="KeptConfiguration.MemberName"/>,
 /// says which file is which; the others are named by their path without the leading slash.
 /// </summary>
 internal static class ConfigurationKeeper
 {
-    /// <summary>The member that says which file is which.</summary>
-    public const string ListName = KeptConfiguration.MemberName;
-
     // Configuration is text for people; whatever is larger is none.
     private const long SizeLimit = 16 << 20;
 
@@ -44,7 +41,7 @@ internal static class ConfigurationKeeper
 
         var list = new KeptConfiguration(configuration.ConfigFile, configuration.HbaFile, configuration.IdentFile, target.DataDirectory);
         var tar = new ArrayBufferWriter<byte>();
-        Append(tar, ListName, JsonSerializer.SerializeToUtf8Bytes(list, RepositoryJson.Default.KeptConfiguration), 0x180, 0);
+        Append(tar, KeptConfiguration.MemberName, JsonSerializer.SerializeToUtf8Bytes(list, RepositoryJson.Default.KeptConfiguration), 0x180, 0);
         foreach ((string path, byte[] content, FileFacts facts) in files)
             Append(tar, path.TrimStart('/'), content, (int)facts.Permissions, facts.Modified.Seconds);
         TarHeader.WriteZeros(tar, TarHeader.TrailerLength);

@@ -60,9 +60,6 @@ public readonly partial record struct RelationPath(
     /// <param name="blocksPerSegment">Pages in a file (<see cref="ControlFile.BlocksPerSegment"/>).</param>
     public uint FirstBlock(int blocksPerSegment) => unchecked(Segment * (uint)blocksPerSegment);
 
-    /// <summary>The first file of the same relation's init fork has this name; an unlogged relation is one that has it.</summary>
-    public string InitForkName => string.Create(CultureInfo.InvariantCulture, $"{FileNode}_init");
-
     /// <summary>Classifies a path relative to the data directory, written with forward slashes and without one at the start.</summary>
     public static RelationPath Classify(string relativePath)
     {

@@ -30,9 +30,6 @@ internal sealed class IncrementWriter
         _length = length;
     }
 
-    /// <summary>The pages written.</summary>
-    public int PagesWritten => _page;
-
     /// <summary>Takes the next bytes.</summary>
     public void Write(ReadOnlySpan<byte> data)
     {
