@@ -17,7 +17,10 @@ public abstract class PgRepositoryCmdlet : AsyncPgCmdlet
     /// PowerShell resolves the path.
     /// </summary>
     protected RepositorySettings ResolveRepository() =>
-        RepositorySettings.Resolve(Repository is null || Repository.Contains("://", StringComparison.Ordinal) ? Repository : ResolveFolder(Repository));
+        RepositorySettings.Resolve(new RepositoryArguments
+        {
+            Repository = Repository is null || Repository.Contains("://", StringComparison.Ordinal) ? Repository : ResolveFolder(Repository),
+        });
 
     /// <summary>The full path of something in the file system that need not exist; pipeline's thread only. Throws <c>PathNotInFileSystem</c>.</summary>
     protected string ResolveFolder(string path)

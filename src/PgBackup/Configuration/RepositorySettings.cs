@@ -1,5 +1,6 @@
 using PgBackup.Codecs;
 using PgBackup.Errors;
+using PgBackup.Storage;
 
 namespace PgBackup.Configuration;
 
@@ -7,36 +8,31 @@ namespace PgBackup.Configuration;
 /// Where the repository is and how objects are written to it. What is not given comes from WAL-G's environment: WALG_FILE_PREFIX,
 /// WALG_COMPRESSION_METHOD, WALG_ZSTD_LEVEL, WALG_LIBSODIUM_KEY, WALG_LIBSODIUM_KEY_PATH, WALG_LIBSODIUM_KEY_TRANSFORM.
 /// </summary>
-/// <param name="Location">The folder.</param>
+/// <param name="Storage">Where it is.</param>
 /// <param name="Compression">How new objects are compressed; zstd unless told.</param>
 /// <param name="CompressionLevel">The codec's level; null for the codec's default.</param>
 /// <param name="Key">The key; null when nothing is encrypted.</param>
-public sealed record RepositorySettings(string Location, CompressionMethod Compression, int? CompressionLevel, EncryptionKey? Key)
+public sealed record RepositorySettings(StorageSettings Storage, CompressionMethod Compression, int? CompressionLevel, EncryptionKey? Key)
 {
-    // Ways of encryption that wal-g has and we cannot write: going on in plain text would betray the user.
-    private static readonly string[] s_foreignEncryption =
-        ["WALG_PGP_KEY", "WALG_PGP_KEY_PATH", "WALG_GPG_KEY_ID", "WALE_GPG_KEY_ID", "WALG_CSE_KMS_ID", "YC_CSE_KMS_KEY_ID", "WALG_ENVELOPE_PGP_KEY", "WALG_ENVELOPE_PGP_KEY_PATH"];
+    /// <summary>The repository as its user names it.</summary>
+    public string Location => Storage.Location;
 
     /// <summary>
-    /// Takes the settings from the environment; <paramref name="repository"/> (already a full path) goes before WALG_FILE_PREFIX.
-    /// Throws <c>RepositoryNotGiven</c>, <c>RepositoryKindNotSupported</c>, <c>EncryptionNotSupported</c>, <c>EncryptionKeyInvalid</c>, <c>SettingInvalid</c>.
+    /// Takes the settings from the arguments, then from the environment.
+    /// Throws <c>RepositoryNotGiven</c>, <c>RepositoryKindNotSupported</c>, <c>SettingInvalid</c>, and what <see cref="EncryptionSettings.Resolve"/> throws.
     /// </summary>
-    public static RepositorySettings Resolve(string? repository) => Resolve(repository, Environment.GetEnvironmentVariable);
+    public static RepositorySettings Resolve(RepositoryArguments arguments) => Resolve(arguments, Environment.GetEnvironmentVariable);
 
-    internal static RepositorySettings Resolve(string? repository, Func<string, string?> environment)
+    internal static RepositorySettings Resolve(RepositoryArguments arguments, Func<string, string?> environment)
     {
         string? Setting(string name) => environment(name) is { Length: > 0 } value ? value : null;
 
-        string? location = repository ?? Setting("WALG_FILE_PREFIX");
+        string? location = arguments.Repository ?? Setting("WALG_FILE_PREFIX");
         if (location is null)
             throw Setting("WALG_S3_PREFIX") is { } s3 ? PgErrors.RepositoryKindNotSupported(s3) : PgErrors.RepositoryNotGiven();
-        foreach (string name in s_foreignEncryption)
-        {
-            if (Setting(name) is not null)
-                throw PgErrors.EncryptionNotSupported(name);
-        }
         CompressionMethod method = Setting("WALG_COMPRESSION_METHOD") is { } text ? CompressionNames.Parse(text) : CompressionMethod.Zstd;
-        return new RepositorySettings(FolderOf(location), method, LevelOf(Setting("WALG_ZSTD_LEVEL")), KeyOf(Setting));
+        return new RepositorySettings(
+            new DirectorySettings(FolderOf(location)), method, LevelOf(Setting("WALG_ZSTD_LEVEL")), EncryptionSettings.Resolve(arguments.EncryptionKey, environment));
     }
 
     private static string FolderOf(string location)
@@ -58,27 +54,4 @@ public sealed record RepositorySettings(string Location, CompressionMethod Compr
         "best" => 11,
         _ => throw PgErrors.SettingInvalid("WALG_ZSTD_LEVEL", name, "fastest, default, better or best"),
     };
-
-    private static EncryptionKey? KeyOf(Func<string, string?> setting)
-    {
-        KeyTransform transform = setting("WALG_LIBSODIUM_KEY_TRANSFORM")?.ToLowerInvariant() switch
-        {
-            null or "none" => KeyTransform.None,
-            "hex" => KeyTransform.Hex,
-            "base64" => KeyTransform.Base64,
-            { } other => throw PgErrors.SettingInvalid("WALG_LIBSODIUM_KEY_TRANSFORM", other, "none, hex or base64"),
-        };
-        if (setting("WALG_LIBSODIUM_KEY") is { } key)
-            return EncryptionKey.FromSettings(key, transform);
-        if (setting("WALG_LIBSODIUM_KEY_PATH") is not { } path)
-            return null;
-        try
-        {
-            return EncryptionKey.FromSettings(File.ReadAllText(path).Trim(), transform);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw PgErrors.KeyFileUnreadable(path, error);
-        }
-    }
 }

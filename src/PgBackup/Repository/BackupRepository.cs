@@ -14,7 +14,7 @@ public sealed record BackupRepository(IObjectStore Store, EncryptionKey? Key, Co
 {
     /// <summary>The repository that the settings name.</summary>
     public static BackupRepository Open(RepositorySettings settings) =>
-        new(new DirectoryStore(settings.Location), settings.Key, settings.Compression, settings.CompressionLevel);
+        new(ObjectStores.Open(settings.Storage), settings.Key, settings.Compression, settings.CompressionLevel);
 
     /// <summary>The repository as its user names it.</summary>
     public string Location => Store.Location;

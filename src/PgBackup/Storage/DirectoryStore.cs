@@ -168,12 +168,40 @@ public sealed class DirectoryStore : IObjectStore
     }
 
     /// <inheritdoc/>
-    public async Task CopyAsync(string sourceKey, string targetKey, CancellationToken cancellationToken = default)
+    public Task CopyAsync(string sourceKey, string targetKey, CancellationToken cancellationToken = default) =>
+        CopyFromAsync(this, sourceKey, targetKey, cancellationToken);
+
+    /// <inheritdoc/>
+    public bool CanCopyFrom(IObjectStore source) => source is DirectoryStore;
+
+    /// <inheritdoc/>
+    public async Task CopyFromAsync(IObjectStore source, string sourceKey, string targetKey, CancellationToken cancellationToken = default)
     {
-        Stream source = await OpenReadAsync(sourceKey, cancellationToken: cancellationToken).ConfigureAwait(false);
-        await using (source.ConfigureAwait(false))
+        Stream content = await source.OpenReadAsync(sourceKey, cancellationToken: cancellationToken).ConfigureAwait(false);
+        await using (content.ConfigureAwait(false))
         {
-            await this.PutAsync(targetKey, source, PutCondition.None, cancellationToken).ConfigureAwait(false);
+            await this.PutAsync(targetKey, content, PutCondition.None, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task<StoreDescription> DescribeAsync(CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            RequireRoot();
+            return Task.FromResult(new StoreDescription
+            {
+                Kind = "Directory",
+                ClockSkew = null,
+                Versioning = StoreVersioning.Off,
+                HasObjectLock = false,
+                FreeBytes = new DriveInfo(_root).AvailableFreeSpace,
+            });
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw PgErrors.StorageReadFailed(Location, "", error);
         }
     }
 
@@ -221,11 +249,7 @@ public sealed class DirectoryStore : IObjectStore
         {
             if (!FolderExists(start))
                 return Task.FromResult(0);
-            var unfinished = new FileSystemEnumerable<string>(start, (ref FileSystemEntry entry) => entry.ToFullPath(), s_deep)
-            {
-                ShouldIncludePredicate = (ref FileSystemEntry entry) => !entry.IsDirectory && ObjectKey.IsTemporary(entry.FileName),
-            };
-            string[] paths = [.. unfinished];
+            string[] paths = [.. UnfinishedBelow(start).Select(static f => f.Path)];
             foreach (string path in paths)
             {
                 cancellationToken.ThrowIfCancellationRequested();
@@ -243,6 +267,35 @@ public sealed class DirectoryStore : IObjectStore
         {
             throw PgErrors.StorageWriteFailed(Location, folder, error);
         }
+    }
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<UnfinishedObject> ListUnfinishedAsync(string folder, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        string start = FolderPath(folder);
+        var found = new List<UnfinishedObject>();
+        try
+        {
+            if (FolderExists(start))
+            {
+                foreach ((string path, DateTimeOffset started) in UnfinishedBelow(start))
+                {
+                    cancellationToken.ThrowIfCancellationRequested();
+                    found.Add(new UnfinishedObject(ToKey(path[(_root.Length + 1)..path.LastIndexOf(".tmp.", StringComparison.Ordinal)]), started));
+                }
+            }
+        }
+        catch (DirectoryNotFoundException)
+        {
+            yield break; // Removed beside us, with all that it held.
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw PgErrors.StorageReadFailed(Location, folder, error);
+        }
+        foreach (UnfinishedObject item in found)
+            yield return item;
+        await Task.CompletedTask.ConfigureAwait(false);
     }
 
     /// <summary>Makes the folder of an object, with all above it up to the root, durable.</summary>
@@ -306,6 +359,12 @@ public sealed class DirectoryStore : IObjectStore
             return false;
         }
     }
+
+    private static FileSystemEnumerable<(string Path, DateTimeOffset Started)> UnfinishedBelow(string folder) =>
+        new(folder, (ref FileSystemEntry entry) => (entry.ToFullPath(), entry.CreationTimeUtc), s_deep)
+        {
+            ShouldIncludePredicate = (ref FileSystemEntry entry) => !entry.IsDirectory && ObjectKey.IsTemporary(entry.FileName),
+        };
 
     private static string ToKey(string relativePath) => OperatingSystem.IsWindows() ? relativePath.Replace('\\', '/') : relativePath;
 

@@ -58,6 +58,21 @@ public interface IObjectStore
     /// Only for a folder in which nobody else may be writing. Returns how many there were.
     /// </summary>
     Task<int> RemoveUnfinishedAsync(string folder, CancellationToken cancellationToken = default);
+
+    /// <summary>The objects in flight below <paramref name="folder"/> (empty, or ending in <c>/</c>): of living writers, and what killed ones have left.</summary>
+    IAsyncEnumerable<UnfinishedObject> ListUnfinishedAsync(string folder, CancellationToken cancellationToken = default);
+
+    /// <summary>True when <see cref="CopyFromAsync"/> can take objects of that store without their bytes passing through this process's network.</summary>
+    bool CanCopyFrom(IObjectStore source);
+
+    /// <summary>
+    /// Copies an object of another store, for which <see cref="CanCopyFrom"/> is true, byte for byte, replacing what is there; proven as a put is.
+    /// Throws <c>ObjectNotFound</c>.
+    /// </summary>
+    Task CopyFromAsync(IObjectStore source, string sourceKey, string targetKey, CancellationToken cancellationToken = default);
+
+    /// <summary>Asks the store what it is; what it does not say, or what we may not ask, stays unknown.</summary>
+    Task<StoreDescription> DescribeAsync(CancellationToken cancellationToken = default);
 }
 
 /// <summary>

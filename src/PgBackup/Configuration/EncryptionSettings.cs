@@ -1,0 +1,51 @@
+using PgBackup.Codecs;
+using PgBackup.Errors;
+
+namespace PgBackup.Configuration;
+
+/// <summary>The key of a repository, as WAL-G's environment names it: WALG_LIBSODIUM_KEY, WALG_LIBSODIUM_KEY_PATH, WALG_LIBSODIUM_KEY_TRANSFORM.</summary>
+public static class EncryptionSettings
+{
+    // Ways of encryption that wal-g has and we cannot write: going on in plain text would betray the user.
+    private static readonly string[] s_foreignEncryption =
+        ["WALG_PGP_KEY", "WALG_PGP_KEY_PATH", "WALG_GPG_KEY_ID", "WALE_GPG_KEY_ID", "WALG_CSE_KMS_ID", "YC_CSE_KMS_KEY_ID", "WALG_ENVELOPE_PGP_KEY", "WALG_ENVELOPE_PGP_KEY_PATH"];
+
+    /// <summary>
+    /// The key that is given, else the environment's; null when nothing is encrypted.
+    /// Throws <c>EncryptionNotSupported</c>, <c>EncryptionKeyMalformed</c>, <c>KeyFileUnreadable</c>, <c>SettingInvalid</c>.
+    /// </summary>
+    public static EncryptionKey? Resolve(EncryptionKey? given, Func<string, string?> environment)
+    {
+        string? Setting(string name) => environment(name) is { Length: > 0 } value ? value : null;
+
+        foreach (string name in s_foreignEncryption)
+        {
+            if (Setting(name) is not null)
+                throw PgErrors.EncryptionNotSupported(name);
+        }
+        return given ?? KeyOf(Setting);
+    }
+
+    private static EncryptionKey? KeyOf(Func<string, string?> setting)
+    {
+        KeyTransform transform = setting("WALG_LIBSODIUM_KEY_TRANSFORM")?.ToLowerInvariant() switch
+        {
+            null or "none" => KeyTransform.None,
+            "hex" => KeyTransform.Hex,
+            "base64" => KeyTransform.Base64,
+            { } other => throw PgErrors.SettingInvalid("WALG_LIBSODIUM_KEY_TRANSFORM", other, "none, hex or base64"),
+        };
+        if (setting("WALG_LIBSODIUM_KEY") is { } key)
+            return EncryptionKey.FromSettings(key, transform);
+        if (setting("WALG_LIBSODIUM_KEY_PATH") is not { } path)
+            return null;
+        try
+        {
+            return EncryptionKey.FromSettings(File.ReadAllText(path).Trim(), transform);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw PgErrors.KeyFileUnreadable(path, error);
+        }
+    }
+}
