@@ -193,8 +193,9 @@ public sealed class ClusterBackupJob : IAsyncDisposable
 
     private async Task PublishAsync(BackupLease lease, BackupFacts facts, FileListCollector collector, CancellationToken cancellationToken)
     {
-        await BackupDocuments.WriteMetadataAsync(_repository, facts.Name, BackupDescription.Metadata(facts, _options), cancellationToken).ConfigureAwait(false);
-        await collector.WriteFilesMetadataAsync(
+        // Side by side: none of them makes the backup exist, and each costs a store at a distance some round trips.
+        Task metadata = BackupDocuments.WriteMetadataAsync(_repository, facts.Name, BackupDescription.Metadata(facts, _options), cancellationToken);
+        Task files = collector.WriteFilesMetadataAsync(
             _repository,
             facts.Name,
             // Names of tables do not go into plain JSON when the repository is encrypted.
@@ -206,9 +207,11 @@ public sealed class ClusterBackupJob : IAsyncDisposable
                     writer.WriteEndObject();
                     return Task.CompletedTask;
                 },
-            cancellationToken).ConfigureAwait(false);
-        await collector.WriteIndexAsync(_repository, facts.Name, cancellationToken).ConfigureAwait(false);
-        bool hasConfiguration = await ConfigurationKeeper.KeepAsync(_repository, facts.Name, Target, _log, cancellationToken).ConfigureAwait(false);
+            cancellationToken);
+        Task index = collector.WriteIndexAsync(_repository, facts.Name, cancellationToken);
+        Task<bool> configuration = ConfigurationKeeper.KeepAsync(_repository, facts.Name, Target, _log, cancellationToken);
+        await Task.WhenAll(metadata, files, index, configuration).ConfigureAwait(false);
+        bool hasConfiguration = await configuration.ConfigureAwait(false);
         await lease.RequireHeldAsync(cancellationToken).ConfigureAwait(false);
         BackupSentinel sentinel = BackupDescription.Sentinel(facts, _options, _repository, hasConfiguration);
         await BackupDocuments.WriteSentinelAsync(_repository, facts.Name, sentinel, cancellationToken).ConfigureAwait(false);

@@ -19,16 +19,20 @@ public static class WalArchive
     /// </summary>
     public static async Task<IReadOnlyList<ArchivedWalFile>> FindAsync(BackupRepository repository, WalFileName file, CancellationToken cancellationToken = default)
     {
+        (string Key, CompressionMethod Method)[] names =
+        [
+            .. CompressionNames.Readable.Select(m => (RepositoryLayout.WalKey(file.Name, m), m)),
+            // wal-g 3.0.8 wrote uncompressed objects with a dot at the end.
+            (RepositoryLayout.WalFolder + file.Name + ".", CompressionMethod.None),
+        ];
+        // All at once: a store at a distance then takes one round trip.
+        StoredObject?[] items = await Task.WhenAll(names.Select(n => repository.Store.StatAsync(n.Key, cancellationToken))).ConfigureAwait(false);
         var found = new List<ArchivedWalFile>(1);
-        foreach (CompressionMethod method in CompressionNames.Readable)
+        for (int i = 0; i < names.Length; i++)
         {
-            string key = RepositoryLayout.WalKey(file.Name, method);
-            if (await repository.Store.StatAsync(key, cancellationToken).ConfigureAwait(false) is { } item)
-                found.Add(new ArchivedWalFile(file, method, item));
+            if (items[i] is { } item)
+                found.Add(new ArchivedWalFile(file, names[i].Method, item));
         }
-        // wal-g 3.0.8 wrote uncompressed objects with a dot at the end.
-        if (await repository.Store.StatAsync(RepositoryLayout.WalFolder + file.Name + ".", cancellationToken).ConfigureAwait(false) is { } dotted)
-            found.Add(new ArchivedWalFile(file, CompressionMethod.None, dotted));
         return found;
     }
 

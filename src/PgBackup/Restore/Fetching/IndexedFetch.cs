@@ -10,16 +10,20 @@ using PgBackup.Repository.Documents;
 namespace PgBackup.Restore.Fetching;
 
 /// <summary>
-/// Writes the members of parts whose frames can be read alone: the part is read in big ranges one after another, the frames are decoded, checked and written by
-/// all workers at once. A worker holds one range and one frame, so memory is bounded by their number.
+/// Writes the members of parts whose frames can be read alone: the part is read in big ranges, several at once and ahead of the workers (a store may be far away), the
+/// frames are decoded, checked and written by all workers at once. Memory is bounded by the number of ranges and of workers.
 /// </summary>
 internal sealed class IndexedFetch(BackupRepository repository, int workers) : IAsyncDisposable
 {
     private const int RangeSize = 4 << 20;
 
+    // Ranges that are being read, wait for a worker or are with one.
+    private const int RangesAhead = 8;
+
     private readonly FrameDecoder _decoder = new();
     private readonly List<OpenPart> _parts = [];
-    private readonly Channel<IWork> _ranges = Channel.CreateBounded<IWork>(workers);
+    private readonly SemaphoreSlim _room = new(Math.Max(workers, RangesAhead));
+    private readonly Channel<IWork> _ranges = Channel.CreateUnbounded<IWork>();
 
     /// <summary>The workers; ends when the ranges do.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
@@ -49,27 +53,51 @@ internal sealed class IndexedFetch(BackupRepository repository, int workers) : I
             do
                 length += part.Frames[next++].Length;
             while (next < part.Frames.Count && length + part.Frames[next].Length <= RangeSize && open.IsWanted(next));
-            await _ranges.Writer.WriteAsync(new FrameRange(open, first, next, stored, length), cancellationToken).ConfigureAwait(false);
+            await _room.WaitAsync(cancellationToken).ConfigureAwait(false);
+            Hand(new FrameRange(open, first, next, ReadAsync(open, stored, length, cancellationToken)));
             stored += length;
             first = next;
         }
     }
 
     /// <summary>Hands over a part that can only be read from its beginning; one worker reads it.</summary>
-    public async Task AddStreamAsync(string key, IndexedPart part, MemberWriter writer, CancellationToken cancellationToken) =>
-        await _ranges.Writer.WriteAsync(new StreamWork(key, part, writer), cancellationToken).ConfigureAwait(false);
+    public async Task AddStreamAsync(string key, IndexedPart part, MemberWriter writer, CancellationToken cancellationToken)
+    {
+        await _room.WaitAsync(cancellationToken).ConfigureAwait(false);
+        Hand(new StreamWork(key, part, writer));
+    }
 
     /// <summary>No more parts come, or never mind (with an error).</summary>
     public void Complete(Exception? error = null) => _ranges.Writer.TryComplete(error);
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         Complete();
+        // After a failure: what nobody takes any more.
+        while (_ranges.Reader.TryRead(out IWork? left))
+        {
+            if (left is FrameRange range)
+                await DiscardAsync(range).ConfigureAwait(false);
+        }
         foreach (OpenPart part in _parts)
             part.Dispose();
         _decoder.Dispose();
-        return ValueTask.CompletedTask;
+        _room.Dispose();
+    }
+
+    private static async Task DiscardAsync(FrameRange range)
+    {
+        await ((Task)range.Reading).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (range.Reading.IsCompletedSuccessfully)
+            ArrayPool<byte>.Shared.Return(await range.Reading.ConfigureAwait(false));
+    }
+
+    private void Hand(IWork work)
+    {
+        // Closed by a failure elsewhere, which is the one to be told.
+        if (!_ranges.Writer.TryWrite(work))
+            throw new OperationCanceledException();
     }
 
     private async Task WorkAsync(CancellationToken cancellationToken)
@@ -81,15 +109,15 @@ internal sealed class IndexedFetch(BackupRepository repository, int workers) : I
                 await StreamedPart.FetchAsync(repository, stream.Key, stream.Part, stream.Writer, false, cancellationToken).ConfigureAwait(false);
             else
                 await WriteRangeAsync((FrameRange)work, plain, cancellationToken).ConfigureAwait(false);
+            _room.Release();
         }
     }
 
     private async Task WriteRangeAsync(FrameRange range, AlignedBuffer plain, CancellationToken cancellationToken)
     {
-        byte[] stored = ArrayPool<byte>.Shared.Rent(range.Length);
+        byte[] stored = await range.Reading.ConfigureAwait(false);
         try
         {
-            await ReadAsync(range, stored.AsMemory(0, range.Length), cancellationToken).ConfigureAwait(false);
             WriteFrames(range, stored, plain, cancellationToken);
         }
         catch (PgBackupException error) when (error.Id == "ObjectDamaged")
@@ -102,13 +130,24 @@ internal sealed class IndexedFetch(BackupRepository repository, int workers) : I
         }
     }
 
-    private async Task ReadAsync(FrameRange range, Memory<byte> buffer, CancellationToken cancellationToken)
+    /// <summary>Reads a range into a buffer of the shared pool, which whoever awaits it gives back.</summary>
+    private async Task<byte[]> ReadAsync(OpenPart part, long offset, int length, CancellationToken cancellationToken)
     {
-        Stream source = await repository.Store.OpenReadAsync(range.Part.Key, range.Offset, range.Length, cancellationToken).ConfigureAwait(false);
-        await using (source.ConfigureAwait(false))
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(length);
+        try
         {
-            if (await source.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false) < buffer.Length)
-                throw range.Part.Writer.Damaged($"{range.Part.Name} ends too early.");
+            Stream source = await repository.Store.OpenReadAsync(part.Key, offset, length, cancellationToken).ConfigureAwait(false);
+            await using (source.ConfigureAwait(false))
+            {
+                if (await source.ReadAtLeastAsync(buffer.AsMemory(0, length), length, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false) < length)
+                    throw part.Writer.Damaged($"{part.Name} ends too early.");
+            }
+            return buffer;
+        }
+        catch
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+            throw;
         }
     }
 
@@ -142,7 +181,7 @@ internal sealed class IndexedFetch(BackupRepository repository, int workers) : I
 
     private interface IWork;
 
-    private sealed record FrameRange(OpenPart Part, int First, int Next, long Offset, int Length) : IWork;
+    private sealed record FrameRange(OpenPart Part, int First, int Next, Task<byte[]> Reading) : IWork;
 
     private sealed record StreamWork(string Key, IndexedPart Part, MemberWriter Writer) : IWork;
 }
