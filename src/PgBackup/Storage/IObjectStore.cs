@@ -88,6 +88,11 @@ public abstract class ObjectWriter : IAsyncDisposable
     /// </summary>
     public abstract Task CommitAsync(CancellationToken cancellationToken = default);
 
+    /// <summary>
+    /// After the commit: true when the store itself has told a checksum of what it holds, and it is that of what was written, so that reading it back would prove nothing more.
+    /// </summary>
+    public virtual bool IsContentProven => false;
+
     /// <summary>Gives the object up, unless it was committed.</summary>
     public abstract ValueTask DisposeAsync();
 }

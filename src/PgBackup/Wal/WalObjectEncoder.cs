@@ -13,18 +13,20 @@ internal static class WalObjectEncoder
     // A segment of the usual size has four chunks.
     private static readonly int s_depth = Math.Clamp(Environment.ProcessorCount, 1, 4);
 
-    /// <summary>Returns when the object is durable and visible.</summary>
-    public static async Task PutAsync(BackupRepository repository, string key, LocalWalFile local, PutCondition condition, CancellationToken cancellationToken)
+    /// <summary>Returns when the object is durable and visible: its bytes, and whether the store has proven them.</summary>
+    public static async Task<(long StoredBytes, bool IsProven)> PutAsync(
+        BackupRepository repository, string key, LocalWalFile local, PutCondition condition, CancellationToken cancellationToken)
     {
         ObjectWriter writer = await repository.Store.CreateAsync(key, condition, cancellationToken).ConfigureAwait(false);
         await using (writer.ConfigureAwait(false))
         {
-            await WriteAsync(repository, local, writer, cancellationToken).ConfigureAwait(false);
+            long stored = await WriteAsync(repository, local, writer, cancellationToken).ConfigureAwait(false);
             await writer.CommitAsync(cancellationToken).ConfigureAwait(false);
+            return (stored, writer.IsContentProven);
         }
     }
 
-    private static async Task WriteAsync(BackupRepository repository, LocalWalFile local, ObjectWriter writer, CancellationToken cancellationToken)
+    private static async Task<long> WriteAsync(BackupRepository repository, LocalWalFile local, ObjectWriter writer, CancellationToken cancellationToken)
     {
         // The level comes from WALG_ZSTD_LEVEL and means nothing to the others.
         int? level = repository.Compression == CompressionMethod.Zstd ? repository.CompressionLevel : null;
@@ -38,6 +40,7 @@ internal static class WalObjectEncoder
         {
             secret?.Begin(sealedBytes);
             long offset = 0;
+            long stored = 0;
             bool ended = false;
             while (!ended)
             {
@@ -67,8 +70,10 @@ internal static class WalObjectEncoder
                         secret.Complete(sealedBytes);
                 }
                 await writer.WriteAsync(sealedBytes.WrittenMemory, cancellationToken).ConfigureAwait(false);
+                stored += sealedBytes.WrittenCount;
                 sealedBytes.ResetWrittenCount();
             }
+            return stored;
         }
         finally
         {

@@ -109,11 +109,9 @@ public static class WalPush
                 return null;
             condition = PutCondition.None;
         }
-        await WalObjectEncoder.PutAsync(repository, key, local, condition, cancellationToken).ConfigureAwait(false);
-        StoredObject item = await repository.Store.StatAsync(key, cancellationToken).ConfigureAwait(false)
-            ?? throw PgErrors.WalWriteNotConfirmed(repository.Location, key);
-        var stored = new ArchivedWalFile(local.Name, method, item);
-        if (await StoredWalJudge.JudgeAsync(repository, stored, local, cancellationToken).ConfigureAwait(false) != StoredWalState.Same)
+        (long length, bool isProven) = await WalObjectEncoder.PutAsync(repository, key, local, condition, cancellationToken).ConfigureAwait(false);
+        var stored = new ArchivedWalFile(local.Name, method, new StoredObject(key, length, DateTimeOffset.UtcNow));
+        if (isProven ? local.HasChanged : await StoredWalJudge.JudgeAsync(repository, stored, local, cancellationToken).ConfigureAwait(false) != StoredWalState.Same)
             throw local.HasChanged ? PgErrors.WalFileChanged(local.Path) : PgErrors.WalWriteNotConfirmed(repository.Location, key);
         await RequireAloneAsync(repository, stored, local, damaged, cancellationToken).ConfigureAwait(false);
         return stored;
