@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
+using System.Text;
 using PgBackup.Codecs;
+using PgBackup.Postgres.Files;
 using PgBackup.Storage;
 
 namespace PgBackup.Repository;
@@ -34,6 +36,23 @@ public static class WalArchive
                 found.Add(new ArchivedWalFile(file, names[i].Method, item));
         }
         return found;
+    }
+
+    /// <summary>
+    /// The history of a timeline; null when the archive has no such file. Throws <c>TimelineHistoryInvalid</c>, <c>ObjectDamaged</c>, <c>EncryptionKeyInvalid</c>.
+    /// </summary>
+    public static async Task<TimelineHistory?> ReadHistoryAsync(BackupRepository repository, TimelineId timeline, CancellationToken cancellationToken = default)
+    {
+        WalFileName.TryParse(timeline.HistoryFileName, out WalFileName? file);
+        IReadOnlyList<ArchivedWalFile> found = await FindAsync(repository, file!, cancellationToken).ConfigureAwait(false);
+        if (found.Count == 0)
+            return null;
+        Stream source = await repository.OpenDecodedAsync(found[0].Object.Key, cancellationToken).ConfigureAwait(false);
+        await using (source.ConfigureAwait(false))
+        {
+            using var reader = new StreamReader(source, Encoding.UTF8);
+            return TimelineHistory.Parse(timeline, await reader.ReadToEndAsync(cancellationToken).ConfigureAwait(false));
+        }
     }
 
     /// <summary>Every WAL file in the archive, in no promised order; what is no WAL file is passed over.</summary>

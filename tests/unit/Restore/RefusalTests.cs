@@ -182,7 +182,7 @@ public sealed class RefusalTests
     [InlineData("//etc/passwd")]
     [InlineData("base//1")]
     [InlineData("./../x")]
-    public void AMemberThatLeadsOutOfTheDestinationHasNoPlaceInIt(string member) => Assert.Null(RestoreDestination.Normalize(member));
+    public void AMemberThatLeadsOutOfTheDestinationHasNoPlaceInIt(string member) => Assert.Null(MemberPath.Normalize(member));
 
     private static async Task<(RestoreLab, WalgFixture)> DamagedAsync(string codec, Action<string, WalgFixture> damage)
     {

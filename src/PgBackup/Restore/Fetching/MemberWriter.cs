@@ -84,7 +84,7 @@ internal sealed class MemberWriter(
     }
 
     private string Normalize(string member) =>
-        RestoreDestination.Normalize(member) ?? throw PgErrors.MemberNameInvalid(repository.Location, backup.Text, member);
+        MemberPath.Normalize(member) ?? throw PgErrors.MemberNameInvalid(repository.Location, backup.Text, member);
 }
 
 /// <summary>A member that is to be written.</summary>

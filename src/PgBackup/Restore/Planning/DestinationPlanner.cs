@@ -131,7 +131,7 @@ internal static class DestinationPlanner
         if (parts.Label is not { } label)
             return told;
         // What the server will make its links from goes before what the sentinel says.
-        byte[]? content = await ClusterPast.ReadMemberAsync(repository, name, label.Key, TablespaceMap.FileName, cancellationToken).ConfigureAwait(false);
+        byte[]? content = await BackupMembers.ReadMemberAsync(repository, name, label.Key, TablespaceMap.FileName, cancellationToken).ConfigureAwait(false);
         TablespaceMap map = content is null ? TablespaceMap.Empty : TablespaceMap.Parse(Encoding.UTF8.GetString(content));
         return map.Entries.Count > 0 ? [.. map.Entries.Select(e => new BackupTablespace(e.Oid, e.Location))] : told;
     }

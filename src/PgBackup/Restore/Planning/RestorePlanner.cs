@@ -39,7 +39,7 @@ public static class RestorePlanner
             try
             {
                 ProvenBackup proven = await BackupProof.RequireAsync(repository, reach.Backup, catalog, cancellationToken).ConfigureAwait(false);
-                ControlFile control = await ClusterPast.ReadControlFileAsync(repository, proven.Chain[^1], cancellationToken).ConfigureAwait(false);
+                ControlFile control = await BackupMembers.ReadControlFileAsync(repository, proven.Chain[^1], cancellationToken).ConfigureAwait(false);
                 if (reach.Backup.SystemIdentifier is { } told && told != control.SystemIdentifier)
                     throw PgErrors.BackupDamaged(repository.Location, reach.Backup.Name, $"its control file is of the cluster {control.SystemIdentifier}, not of {told}.");
                 RestorePlan plan = await DescribeAsync(past, finder, reach, proven, request, warnings, cancellationToken).ConfigureAwait(false);

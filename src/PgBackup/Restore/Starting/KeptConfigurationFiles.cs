@@ -78,7 +78,7 @@ internal static class KeptConfigurationFiles
             {
                 while (await reader.GetNextEntryAsync(copyData: false, cancellationToken).ConfigureAwait(false) is { } entry)
                 {
-                    if (RestoreDestination.Normalize(entry.Name) is not { Length: > 0 } name)
+                    if (MemberPath.Normalize(entry.Name) is not { Length: > 0 } name)
                         throw PgErrors.MemberNameInvalid(repository.Location, backup.Text, entry.Name);
                     if (entry.Length > LargestFile)
                         throw PgErrors.BackupDamaged(repository.Location, backup.Text, $"'{entry.Name}' in its configuration is larger than any configuration file.");

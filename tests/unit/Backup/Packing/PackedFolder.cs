@@ -2,6 +2,7 @@ using PgBackup.Backup.Packing;
 using PgBackup.Backup.Publishing;
 using PgBackup.Backup.Reading;
 using PgBackup.Codecs;
+using PgBackup.Platform;
 using PgBackup.Repository;
 using PgBackup.Storage;
 using PgBackup.Tests.Kit;

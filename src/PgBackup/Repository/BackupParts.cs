@@ -1,8 +1,7 @@
 using PgBackup.Errors;
-using PgBackup.Repository;
 using PgBackup.Storage;
 
-namespace PgBackup.Restore.Fetching;
+namespace PgBackup.Repository;
 
 /// <summary>The tar parts of a backup, as they are listed.</summary>
 /// <param name="Backup">Whose they are.</param>

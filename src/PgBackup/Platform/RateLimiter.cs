@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace PgBackup.Backup.Reading;
+namespace PgBackup.Platform;
 
 /// <summary>Holds readers back so that all together stay under a number of bytes a second.</summary>
 internal sealed class RateLimiter

@@ -1,0 +1,71 @@
+using PgBackup.Errors;
+using PgBackup.Repository.Documents;
+using PgBackup.Storage;
+
+namespace PgBackup.Repository;
+
+/// <summary>Proves that every tar part of a backup is there, with the size that the index says.</summary>
+internal static class BackupPartsProof
+{
+    /// <summary>Throws <c>ObjectMissing</c>, <c>BackupDamaged</c>, <c>DocumentInvalid</c>, <c>EncryptionKeyInvalid</c>.</summary>
+    /// <param name="repository">The repository; without its key an encrypted index is passed over.</param>
+    /// <param name="name">The backup.</param>
+    /// <param name="isTarget">Whether the backup's own state is to be restored, for which it needs its control file and its label.</param>
+    /// <param name="onMember">Called for each member that the index lists.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    public static async Task RequireAsync(
+        BackupRepository repository, BackupName name, bool isTarget, Action<IndexedMember> onMember, CancellationToken cancellationToken)
+    {
+        BackupParts parts = await BackupParts.ListAsync(repository, name, cancellationToken).ConfigureAwait(false);
+        parts.Require(repository.Location, isTarget);
+        var stored = new Dictionary<string, StoredObject>(StringComparer.Ordinal);
+        foreach (StoredObject? item in parts.Data.Select(static d => (StoredObject?)d).Append(parts.Control).Append(parts.Label))
+        {
+            if (item is { } part)
+                stored[part.Key[(part.Key.LastIndexOf('/') + 1)..]] = part;
+        }
+        BackupSentinel sentinel = await BackupDocuments.ReadSentinelAsync(repository, RepositoryLayout.SentinelKey(name), cancellationToken).ConfigureAwait(false);
+        PartIndexReader? index = await TryOpenAsync(repository, name, cancellationToken).ConfigureAwait(false);
+        if (index is not null)
+        {
+            await using (index.ConfigureAwait(false))
+            {
+                await foreach (IndexedPart part in index.ReadPartsAsync(cancellationToken).ConfigureAwait(false))
+                {
+                    RequirePart(repository, name, stored, part.Name, part.Size);
+                    foreach (IndexedMember member in part.Members)
+                        onMember(member);
+                }
+            }
+        }
+        // Written by us without the label part or the control part, or by wal-g: its lists name the parts, too.
+        string? missing = null;
+        await FilesMetadataReader.TryReadAsync(
+            repository, RepositoryLayout.FilesMetadataKey(name), static _ => { }, part => missing ??= stored.ContainsKey(part) ? null : part, cancellationToken).ConfigureAwait(false);
+        if (missing is not null)
+            throw PgErrors.ObjectMissing(repository.Location, name.Text, RepositoryLayout.PartFolder(name) + missing);
+        if (sentinel.PgBackup is not null && isTarget && parts.Label is null)
+            throw PgErrors.ObjectMissing(repository.Location, name.Text, RepositoryLayout.PartFolder(name) + "backup_label.tar.*");
+    }
+
+    // A damaged index costs speed, not the backup: fetching warns of it.
+    private static async Task<PartIndexReader?> TryOpenAsync(BackupRepository repository, BackupName name, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await PartIndexReader.TryOpenAsync(repository, name, cancellationToken).ConfigureAwait(false);
+        }
+        catch (PgBackupException error) when (error.Id is "DocumentInvalid" or "ObjectDamaged")
+        {
+            return null;
+        }
+    }
+
+    private static void RequirePart(BackupRepository repository, BackupName name, Dictionary<string, StoredObject> stored, string part, long size)
+    {
+        if (!stored.TryGetValue(part, out StoredObject item))
+            throw PgErrors.ObjectMissing(repository.Location, name.Text, RepositoryLayout.PartFolder(name) + part);
+        if (item.Size != size)
+            throw PgErrors.BackupDamaged(repository.Location, name.Text, $"{part} has {item.Size} bytes, its index says {size}.");
+    }
+}
