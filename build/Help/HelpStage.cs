@@ -14,7 +14,9 @@ internal static class HelpStage
             throw new BuildException($"docs/{undescribed.Name}.md is missing.");
         if (pages.Keys.FirstOrDefault(p => !shapes.Any(s => s.Name.Equals(p, StringComparison.OrdinalIgnoreCase))) is { } homeless)
             throw new BuildException($"docs/{homeless}.md describes no cmdlet of the module.");
-        MamlWriter.Write(shapes.Select(s => (pages[s.Name], s))).Save(Path.Combine(folder, "PgBackup.PowerShell.dll-Help.xml"));
+        // What several cmdlets share is described once; a page may say more of its own.
+        HelpPage common = HelpPage.Read(Layout.Combine("docs", "common_parameters.md"));
+        MamlWriter.Write(shapes.Select(s => (pages[s.Name], s)), common).Save(Path.Combine(folder, "PgBackup.PowerShell.dll-Help.xml"));
         foreach (string topic in Directory.GetFiles(Layout.Combine("docs"), "about_*.md"))
         {
             string text = HelpPage.Plain(File.ReadAllText(topic)).ReplaceLineEndings();

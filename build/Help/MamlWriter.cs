@@ -10,10 +10,10 @@ internal static class MamlWriter
     private static readonly XNamespace s_maml = "http://schemas.microsoft.com/maml/2004/10";
     private static readonly XNamespace s_dev = "http://schemas.microsoft.com/maml/dev/2004/10";
 
-    public static XDocument Write(IEnumerable<(HelpPage Page, CmdletShape Shape)> cmdlets) => new(
-        new XElement(s_root + "helpItems", new XAttribute("schema", "maml"), cmdlets.Select(c => Command(c.Page, c.Shape))));
+    public static XDocument Write(IEnumerable<(HelpPage Page, CmdletShape Shape)> cmdlets, HelpPage common) => new(
+        new XElement(s_root + "helpItems", new XAttribute("schema", "maml"), cmdlets.Select(c => Command(c.Page, c.Shape, common))));
 
-    private static XElement Command(HelpPage page, CmdletShape shape) => new(
+    private static XElement Command(HelpPage page, CmdletShape shape, HelpPage common) => new(
         s_command + "command",
         new XAttribute(XNamespace.Xmlns + "command", s_command),
         new XAttribute(XNamespace.Xmlns + "maml", s_maml),
@@ -26,9 +26,9 @@ internal static class MamlWriter
         Paragraphs("description", page.Description),
         new XElement(s_command + "syntax", shape.Sets.Select(set => new XElement(s_command + "syntaxItem",
             new XElement(s_maml + "name", shape.Name),
-            set.Select(parameter => Parameter(page, parameter, inSyntax: true))))),
+            set.Select(parameter => Parameter(page, common, parameter, inSyntax: true))))),
         new XElement(s_command + "parameters",
-            shape.Sets.SelectMany(set => set).DistinctBy(p => p.Name).OrderBy(p => p.Name, StringComparer.Ordinal).Select(p => Parameter(page, p, inSyntax: false))),
+            shape.Sets.SelectMany(set => set).DistinctBy(p => p.Name).OrderBy(p => p.Name, StringComparer.Ordinal).Select(p => Parameter(page, common, p, inSyntax: false))),
         new XElement(s_command + "returnValues", page.Outputs.Select(output => new XElement(s_command + "returnValue",
             new XElement(s_dev + "type", new XElement(s_maml + "name", output.Type)),
             Paragraphs("description", output.Text)))),
@@ -40,13 +40,13 @@ internal static class MamlWriter
         new XElement(s_command + "relatedLinks", page.Links.Select(link => new XElement(s_maml + "navigationLink",
             new XElement(s_maml + "linkText", link), new XElement(s_maml + "uri")))));
 
-    private static XElement Parameter(HelpPage page, ParameterShape parameter, bool inSyntax)
+    private static XElement Parameter(HelpPage page, HelpPage common, ParameterShape parameter, bool inSyntax)
     {
         string text = parameter.Name switch
         {
             "WhatIf" => "Shows what would happen; nothing is changed.",
             "Confirm" => "Asks before it goes on.",
-            _ => page.Parameters.TryGetValue(parameter.Name, out string? found)
+            _ => page.Parameters.TryGetValue(parameter.Name, out string? found) || common.Parameters.TryGetValue(parameter.Name, out found)
                 ? found
                 : throw new BuildException($"docs/{page.Name}.md does not describe -{parameter.Name}."),
         };

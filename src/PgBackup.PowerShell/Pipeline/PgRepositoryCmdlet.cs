@@ -1,26 +1,55 @@
 using System.Management.Automation;
 using PgBackup.Configuration;
 using PgBackup.Errors;
+using PgBackup.PowerShell.Parameters;
+using PgBackup.Storage.S3;
 
 namespace PgBackup.PowerShell.Pipeline;
 
 /// <summary>A cmdlet that works on a repository.</summary>
 public abstract class PgRepositoryCmdlet : AsyncPgCmdlet
 {
-    /// <summary>The repository: a folder. Taken from WALG_FILE_PREFIX when it is not given.</summary>
+    /// <summary>The repository: s3://bucket/prefix or a folder. Taken from WALG_S3_PREFIX or WALG_FILE_PREFIX when it is not given.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     public string? Repository { get; set; }
+
+    /// <summary>The address of the S3-compatible store.</summary>
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    public Uri? EndpointUrl { get; set; }
+
+    /// <summary>The store's region.</summary>
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [ValidateNotNullOrEmpty]
+    public string? Region { get; set; }
+
+    /// <summary>The profile of the AWS tools' shared files that holds the store's credential.</summary>
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [ValidateNotNullOrEmpty]
+    public string? ProfileName { get; set; }
+
+    /// <summary>The store's credential: the access key as the user name, the secret key as the password.</summary>
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [CredentialTransform]
+    public PSCredential? StorageCredential { get; set; }
 
     /// <summary>
     /// The settings of the repository that <see cref="Repository"/> or the environment names; call it from <see cref="AsyncPgCmdlet.Prepare"/>, because
     /// PowerShell resolves the path.
     /// </summary>
-    protected RepositorySettings ResolveRepository() =>
-        RepositorySettings.Resolve(new RepositoryArguments
-        {
-            Repository = Repository is null || Repository.Contains("://", StringComparison.Ordinal) ? Repository : ResolveFolder(Repository),
-        });
+    protected RepositorySettings ResolveRepository() => RepositorySettings.Resolve(RepositoryArguments());
+
+    private RepositoryArguments RepositoryArguments() => new()
+    {
+        Repository = Repository is null || Repository.Contains("://", StringComparison.Ordinal) ? Repository : ResolveFolder(Repository),
+        WorkingFolder = SessionState.Path.CurrentFileSystemLocation.ProviderPath,
+        EndpointUrl = EndpointUrl,
+        Region = Region,
+        ProfileName = ProfileName,
+        StorageCredential = StorageCredential is null
+            ? null
+            : new S3Credential(StorageCredential.UserName, new SecretText(StorageCredential.GetNetworkCredential().Password)),
+    };
 
     /// <summary>The full path of something in the file system that need not exist; pipeline's thread only. Throws <c>PathNotInFileSystem</c>.</summary>
     protected string ResolveFolder(string path)

@@ -111,7 +111,7 @@ public abstract class PgRestoreCmdlet : PgRepositoryCmdlet
             TablespaceMapping = Mapping(),
             Force = Force,
             KeepArchiving = KeepArchiving,
-            RestoreCommand = RestoreCommand ?? EntryCommand.For(EntryScripts.FolderFor(this), Path.GetFullPath(Settings.Location)).RestoreCommand,
+            RestoreCommand = RestoreCommand ?? EntryCommand.For(EntryScripts.FolderFor(this), Settings.Location).RestoreCommand,
         };
     }
 

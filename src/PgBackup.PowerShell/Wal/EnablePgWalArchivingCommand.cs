@@ -39,7 +39,7 @@ public sealed class EnablePgWalArchivingCommand : PgServerCmdlet
         if (ArchiveCommand is not null)
             return;
         _settings = ResolveRepository();
-        _entry = EntryCommand.For(EntryScripts.FolderFor(this), Path.GetFullPath(_settings.Location));
+        _entry = EntryCommand.For(EntryScripts.FolderFor(this), _settings.Location);
     }
 
     /// <inheritdoc/>

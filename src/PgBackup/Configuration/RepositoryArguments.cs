@@ -6,8 +6,11 @@ namespace PgBackup.Configuration;
 /// <summary>What a caller says of a repository; what is null comes from the configuration, then from the environment.</summary>
 public sealed record RepositoryArguments
 {
-    /// <summary>A folder as a full path, <c>s3://bucket/prefix</c>, or a name of the configuration file.</summary>
+    /// <summary>A folder, <c>s3://bucket/prefix</c>, or a name of the configuration file.</summary>
     public string? Repository { get; init; }
+
+    /// <summary>What a relative folder is relative to; null: the process's folder.</summary>
+    public string? WorkingFolder { get; init; }
 
     /// <summary>The store's address.</summary>
     public Uri? EndpointUrl { get; init; }

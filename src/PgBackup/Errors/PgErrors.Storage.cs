@@ -12,12 +12,12 @@ public static partial class PgErrors
     internal static PgBackupException RepositoryNotGiven() => new(
         "RepositoryNotGiven", ErrorKind.InvalidArgument, ExitCodes.BadConfiguration,
         "No repository was named.",
-        "Give -Repository with a path, or set WALG_FILE_PREFIX.");
+        "Give -Repository with s3://bucket/prefix or the path of a folder, or set WALG_S3_PREFIX or WALG_FILE_PREFIX.");
 
     internal static PgBackupException RepositoryKindNotSupported(string location) => new(
         "RepositoryKindNotSupported", ErrorKind.InvalidArgument, ExitCodes.BadConfiguration,
         $"The repository '{location}' is of a kind that this version cannot use.",
-        "Give an absolute or relative path of a folder.", location);
+        "Give s3://bucket/prefix, or the path of a folder.", location);
 
     internal static PgBackupException ObjectNotFound(string location, string key) => new(
         "ObjectNotFound", ErrorKind.ObjectNotFound, ExitCodes.NothingFound,
