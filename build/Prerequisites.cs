@@ -42,6 +42,10 @@ internal static class Prerequisites
             throw new BuildException($"After the installation the programs of {string.Join(", ", still)} are still not found.");
     }
 
+    /// <summary>Runs a program as root.</summary>
+    public static Task AsRootAsync(params string[] command) =>
+        Environment.IsPrivilegedProcess ? Run.OkAsync(command[0], command[1..]) : Run.OkAsync("sudo", command);
+
     // A new server package creates and starts a cluster "main" unless this file, when it exists before, says otherwise.
     private static async Task KeepDebianFromMakingAClusterAsync()
     {
@@ -52,9 +56,6 @@ internal static class Prerequisites
         await AsRootAsync("install", "-D", "-m", "644", text, ClusterDefaults);
         File.Delete(text);
     }
-
-    private static Task AsRootAsync(params string[] command) =>
-        Environment.IsPrivilegedProcess ? Run.OkAsync(command[0], command[1..]) : Run.OkAsync("sudo", command);
 
     private static Func<bool> HasServerProgram(string program) => () =>
         Run.Which(program) is not null

@@ -18,6 +18,7 @@ internal sealed class TestTask : BuildTask
         if (arguments.Length > (full ? 1 : 0))
             throw new BuildException("Test takes -Full, and nothing else.");
         await Prerequisites.EnsureAsync([.. Prerequisites.Server, .. Prerequisites.Codecs]);
+        await StoreRoots.EnsureAsync();
         int code = await new BuildModuleTask().RunAsync([]);
         if (code != 0)
             return code;

@@ -1,0 +1,26 @@
+namespace PgBackup.TestServers;
+
+/// <summary>Where the servers lie; <c>./build.sh Test</c> puts them there, once for each machine.</summary>
+public static class ServerCache
+{
+    /// <summary>The version of s3rver that the tests know.</summary>
+    public const string S3rverVersion = "3.7.1";
+
+    /// <summary>The folder of them all.</summary>
+    public static string Folder => "/var/cache/pgbackup-tests";
+
+    /// <summary>A link to the root with the newest Ceph that could be had: of Debian sid, of trixie, or <see cref="OldCeph"/>.</summary>
+    public static string CurrentCeph => Path.Combine(Folder, "ceph-current");
+
+    /// <summary>The root with Ceph 16.2.</summary>
+    public static string OldCeph => Path.Combine(Folder, "ceph-bookworm");
+
+    /// <summary>The root with Swift 2.30.</summary>
+    public static string Swift => Path.Combine(Folder, "swift-bookworm");
+
+    /// <summary>The folder that s3rver is installed in.</summary>
+    public static string S3rverFolder => Path.Combine(Folder, $"s3rver-{S3rverVersion}");
+
+    /// <summary>The program of s3rver.</summary>
+    public static string S3rver => Path.Combine(S3rverFolder, "node_modules", "s3rver", "bin", "s3rver.js");
+}
