@@ -7,6 +7,7 @@ public static class ObjectStores
     public static IObjectStore Open(StorageSettings settings) => settings switch
     {
         DirectorySettings directory => new DirectoryStore(directory.Folder),
+        S3.S3Settings s3 => new S3.S3Store(s3),
         _ => throw Errors.PgErrors.RepositoryKindNotSupported(settings.Location),
     };
 }

@@ -98,6 +98,15 @@ public sealed record S3Settings : StorageSettings
     /// <summary>The largest number of requests of one store in flight.</summary>
     public int ConcurrentRequests { get; init; } = 8;
 
+    /// <summary>How long one request may be tried, all retries and all throttling together.</summary>
+    public TimeSpan RequestDeadline { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>After how long without a byte an attempt counts as broken.</summary>
+    public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>How long a connection may take to come about.</summary>
+    public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(15);
+
     /// <inheritdoc/>
     public override string Location => Prefix.Length == 0 ? $"s3://{Bucket}" : $"s3://{Bucket}/{Prefix}";
 }

@@ -1,0 +1,47 @@
+using System.Runtime.CompilerServices;
+using Amazon.S3;
+using Amazon.S3.Model;
+
+namespace PgBackup.Storage.S3;
+
+/// <summary>Listings, page by page; the next page is fetched while the last is being used.</summary>
+internal static class S3Listing
+{
+    /// <summary>The pages of a folder; with its folders apart when not recursive.</summary>
+    public static async IAsyncEnumerable<ListObjectsV2Response> PagesAsync(
+        S3Context context, string folder, bool recursive, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        string prefix = context.NameOfFolder(folder);
+        Task<ListObjectsV2Response> next = FetchAsync(null);
+        try
+        {
+            while (true)
+            {
+                ListObjectsV2Response page = await next.ConfigureAwait(false);
+                bool more = page.IsTruncated == true && !string.IsNullOrEmpty(page.NextContinuationToken);
+                if (more)
+                    next = FetchAsync(page.NextContinuationToken);
+                yield return page;
+                if (!more)
+                    yield break;
+            }
+        }
+        finally
+        {
+            await ((Task)next).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // Of a caller that stopped early.
+        }
+
+        Task<ListObjectsV2Response> FetchAsync(string? continuation)
+        {
+            var request = new ListObjectsV2Request
+            {
+                BucketName = context.Bucket, Prefix = prefix, Delimiter = recursive ? null : "/", ContinuationToken = continuation, Encoding = EncodingType.Url,
+            };
+            return context.Requests.RunAsync(S3Operation.List(folder), (client, guard) => client.ListObjectsV2Async(request, guard.Token), cancellationToken);
+        }
+    }
+
+    /// <summary>A name as it is, of one that the store has encoded so that any character can stand in XML.</summary>
+    public static string Decode(string name, EncodingType? encoding) =>
+        encoding == EncodingType.Url ? Uri.UnescapeDataString(name.Replace('+', ' ')) : name;
+}
