@@ -19,6 +19,9 @@ internal static partial class Posix
     /// <summary>True when files made by this process would belong to root.</summary>
     public static bool IsRoot { get; } = !OperatingSystem.IsWindows() && EffectiveUser() == 0;
 
+    /// <summary>The account that files made by this process belong to.</summary>
+    public static uint User => EffectiveUser();
+
     /// <summary>
     /// Makes the entries of a folder durable: after a create or a rename the file's own fsync is not enough (fsync(2), Notes).
     /// Windows has no such call and needs none.

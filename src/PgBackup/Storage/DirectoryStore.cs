@@ -278,10 +278,10 @@ public sealed class DirectoryStore : IObjectStore
         {
             if (FolderExists(start))
             {
-                foreach ((string path, DateTimeOffset started) in UnfinishedBelow(start))
+                foreach ((string path, DateTimeOffset started, long size) in UnfinishedBelow(start))
                 {
                     cancellationToken.ThrowIfCancellationRequested();
-                    found.Add(new UnfinishedObject(ToKey(path[(_root.Length + 1)..path.LastIndexOf(".tmp.", StringComparison.Ordinal)]), started));
+                    found.Add(new UnfinishedObject(ToKey(path[(_root.Length + 1)..path.LastIndexOf(".tmp.", StringComparison.Ordinal)]), started, size));
                 }
             }
         }
@@ -360,8 +360,8 @@ public sealed class DirectoryStore : IObjectStore
         }
     }
 
-    private static FileSystemEnumerable<(string Path, DateTimeOffset Started)> UnfinishedBelow(string folder) =>
-        new(folder, (ref FileSystemEntry entry) => (entry.ToFullPath(), entry.CreationTimeUtc), s_deep)
+    private static FileSystemEnumerable<(string Path, DateTimeOffset Started, long Size)> UnfinishedBelow(string folder) =>
+        new(folder, (ref FileSystemEntry entry) => (entry.ToFullPath(), ObjectKey.TemporarySince(entry.FileName), entry.Length), s_deep)
         {
             ShouldIncludePredicate = (ref FileSystemEntry entry) => !entry.IsDirectory && ObjectKey.IsTemporary(entry.FileName),
         };

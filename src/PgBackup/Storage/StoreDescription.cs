@@ -3,7 +3,8 @@ namespace PgBackup.Storage;
 /// <summary>An object in flight, or what a writer that was killed has left of one.</summary>
 /// <param name="Key">The key under which it would have appeared.</param>
 /// <param name="Started">When the writer began (UTC, by the store's clock).</param>
-public readonly record struct UnfinishedObject(string Key, DateTimeOffset Started);
+/// <param name="Size">The bytes that are there already; null where the store does not say.</param>
+public readonly record struct UnfinishedObject(string Key, DateTimeOffset Started, long? Size = null);
 
 /// <summary>Whether a store keeps what is overwritten or deleted.</summary>
 public enum StoreVersioning
