@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 
 namespace PgBackup.PowerShell.Views;
 
@@ -18,4 +19,38 @@ public static class Format
         { TotalMinutes: < 60 } d => string.Create(CultureInfo.InvariantCulture, $"{(int)d.TotalMinutes}m {d.Seconds:00}s"),
         { } d => string.Create(CultureInfo.InvariantCulture, $"{(int)d.TotalHours}h {d.Minutes:00}m"),
     };
+
+    /// <summary>
+    /// Text cut into lines at blanks, because a table cuts words anywhere. A word longer than a line is left to the table.
+    /// </summary>
+    /// <param name="text">The text; lines of its own stay.</param>
+    /// <param name="width">The columns of a line; a console that does not know its width says 0 or less, and counts as 80 columns in all.</param>
+    /// <param name="taken">The columns that other cells take.</param>
+    public static string Wrap(string text, int width, int taken)
+    {
+        int room = Math.Max((width > 0 ? width : 80) - taken, 20);
+        var result = new StringBuilder(text.Length + 16);
+        foreach (string line in text.Split('\n'))
+        {
+            if (result.Length > 0)
+                result.Append('\n');
+            int column = 0;
+            foreach (string word in line.Split(' '))
+            {
+                if (column > 0 && column + 1 + word.Length > room)
+                {
+                    result.Append('\n');
+                    column = 0;
+                }
+                else if (column > 0)
+                {
+                    result.Append(' ');
+                    column++;
+                }
+                result.Append(word);
+                column += word.Length;
+            }
+        }
+        return result.ToString();
+    }
 }

@@ -40,7 +40,7 @@ public sealed record RepositorySummary
     public Uri? Endpoint { get; init; }
 
     /// <summary>The store's region.</summary>
-    public string? Region { get; init; }
+    public string? StoreRegion { get; init; }
 
     /// <summary>The number of full backups.</summary>
     public long FullBackupCount { get; init; }

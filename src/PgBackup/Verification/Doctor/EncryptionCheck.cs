@@ -35,12 +35,12 @@ internal static class EncryptionCheck
             (null, 0) => CheckFinding.Passed("There is nothing yet, and nothing will be encrypted: no key is given."),
             (null, _) when unread.Length == 0 => CheckFinding.Passed($"Nothing is encrypted, and no key is given ({Text.Count(found.Count, "object", "objects")} tried)."),
             (null, _) => CheckFinding.Failed(
-                $"{Text.Some(unread, 1)} cannot be read without a key: it is encrypted, or damaged.",
+                $"'{unread[0]}' cannot be read without a key: it is encrypted, or damaged.",
                 "Give the key that the repository was written with: -EncryptionKey, WALG_LIBSODIUM_KEY or WALG_LIBSODIUM_KEY_PATH."),
             (_, 0) => CheckFinding.Passed("There is nothing yet on which the key could be proven; all that will be written will be encrypted."),
             (_, _) when unread.Length > 0 => CheckFinding.Failed(PgErrors.EncryptionKeyInvalid(unread[0])),
             (_, _) when plain.Length > 0 => CheckFinding.Failed(
-                $"A key is given, but {Text.Some(plain, 1)} is not encrypted: with the key it cannot be read.",
+                $"A key is given, but '{plain[0]}' is not encrypted: with the key it cannot be read.",
                 "Take an empty prefix for what is encrypted, and read what is here without the key (unset WALG_LIBSODIUM_KEY and WALG_LIBSODIUM_KEY_PATH)."),
             _ => CheckFinding.Passed($"The key opens what is there ({Text.Count(found.Count, "object", "objects")} tried)."),
         };

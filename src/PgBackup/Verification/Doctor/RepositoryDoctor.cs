@@ -69,6 +69,8 @@ public sealed class RepositoryDoctor(RepositorySettings settings, DoctorOptions?
                 RepositoryCheck check = await RunAsync(step, context, cancellationToken).ConfigureAwait(false);
                 if (isWanted || check.Status == CheckStatus.Failed)
                     yield return check;
+                if (context.Unusable is not null && _options.Only is null)
+                    break; // What was asked for by name says that it was not tried; a long list of that would bury the one line that matters.
             }
             long start = Stopwatch.GetTimestamp();
             CheckFinding? leftovers = await RemoveProbesAsync(context).ConfigureAwait(false);

@@ -85,7 +85,7 @@ public static class RepositorySurvey
             Repository = repository.Location,
             Kind = store.Kind,
             Endpoint = store.Endpoint,
-            Region = store.Region,
+            StoreRegion = store.Region,
             FullBackupCount = full.Length,
             FullBackupSize = full.Sum(b => b.Size),
             DeltaBackupCount = delta.Length,
