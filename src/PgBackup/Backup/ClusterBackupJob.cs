@@ -45,7 +45,8 @@ public sealed class ClusterBackupJob : IAsyncDisposable
     public BackupTarget Target { get; }
 
     /// <summary>
-    /// Connects, takes the lock in the server and runs the checks; writes nothing. Throws what <see cref="Postgres.Server.ServerSession"/> throws, and
+    /// Proves the key, connects, takes the lock in the server and runs the checks; writes nothing. Throws what <see cref="Postgres.Server.ServerSession"/> throws, what
+    /// <see cref="RepositoryEncryption.ProveForWritingAsync"/> throws, and
     /// <c>BackupInProgress</c>, <c>InsufficientPrivilege</c>, <c>ServerIsStandby</c>, <c>ArchivingNotEnabled</c>, <c>ArchivingFails</c>,
     /// <c>DataDirectoryNotFound</c>, <c>DataDirectoryOfAnotherCluster</c>.
     /// </summary>
@@ -56,6 +57,9 @@ public sealed class ClusterBackupJob : IAsyncDisposable
         IProgress<OperationProgress>? progress = null,
         CancellationToken cancellationToken = default)
     {
+        await RepositoryEncryption.ProveForWritingAsync(repository, cancellationToken).ConfigureAwait(false);
+        if (repository.Key?.Warning is { } warning)
+            log?.Warning(warning);
         BackupSession session = await BackupSession.OpenAsync(options.Server, cancellationToken).ConfigureAwait(false);
         try
         {
@@ -75,7 +79,7 @@ public sealed class ClusterBackupJob : IAsyncDisposable
     /// </summary>
     public async Task<BackupResult> RunAsync(CancellationToken cancellationToken = default)
     {
-        await RepositoryIdentity.RequireAsync(_repository, BackupChecks.IdentityOf(Target), _options.NewLineage, cancellationToken).ConfigureAwait(false);
+        await RepositoryAdmission.RequireAsync(_repository, BackupChecks.IdentityOf(Target), _options.NewLineage, cancellationToken).ConfigureAwait(false);
         BackupLease lease = await BackupLease.AcquireAsync(_repository, "a full backup", cancellationToken).ConfigureAwait(false);
         await using (lease.ConfigureAwait(false))
         {

@@ -28,24 +28,21 @@ public static class EncryptionSettings
 
     private static EncryptionKey? KeyOf(Func<string, string?> setting)
     {
-        KeyTransform transform = setting("WALG_LIBSODIUM_KEY_TRANSFORM")?.ToLowerInvariant() switch
-        {
-            null or "none" => KeyTransform.None,
-            "hex" => KeyTransform.Hex,
-            "base64" => KeyTransform.Base64,
-            { } other => throw PgErrors.SettingInvalid("WALG_LIBSODIUM_KEY_TRANSFORM", other, "none, hex or base64"),
-        };
+        KeyTransform transform = TransformOf(setting) ?? KeyTransform.None;
         if (setting("WALG_LIBSODIUM_KEY") is { } key)
             return EncryptionKey.FromSettings(key, transform);
         if (setting("WALG_LIBSODIUM_KEY_PATH") is not { } path)
             return null;
-        try
-        {
-            return EncryptionKey.FromSettings(File.ReadAllText(path).Trim(), transform);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw PgErrors.KeyFileUnreadable(path, error);
-        }
+        return EncryptionKeyFile.Read(path, transform, "WALG_LIBSODIUM_KEY_PATH");
     }
+
+    /// <summary>WALG_LIBSODIUM_KEY_TRANSFORM; null when it is not set. Throws <c>SettingInvalid</c>.</summary>
+    internal static KeyTransform? TransformOf(Func<string, string?> environment) => environment("WALG_LIBSODIUM_KEY_TRANSFORM")?.ToLowerInvariant() switch
+    {
+        null or "" => null,
+        "none" => KeyTransform.None,
+        "hex" => KeyTransform.Hex,
+        "base64" => KeyTransform.Base64,
+        { } other => throw PgErrors.SettingInvalid("WALG_LIBSODIUM_KEY_TRANSFORM", other, "none, hex or base64"),
+    };
 }

@@ -7,17 +7,6 @@ public static partial class PgErrors
         name is null ? $"Stored data is damaged: {reason}." : $"The object '{name}' is damaged: {reason}.",
         "Nothing of it can be trusted. Look for an intact copy of the repository, choose another backup, and take a new full backup.", name, inner);
 
-    internal static PgBackupException EncryptionKeyInvalid(string? name) => new(
-        "EncryptionKeyInvalid", ErrorKind.SecurityError, ExitCodes.WrongKey,
-        name is null ? "The encryption key does not open the stored data." : $"The encryption key does not open the object '{name}'.",
-        "Give the key that the repository was written with (WALG_LIBSODIUM_KEY or WALG_LIBSODIUM_KEY_PATH, and WALG_LIBSODIUM_KEY_TRANSFORM). "
-        + "If other objects open with this key, the first bytes of this one are damaged.", name);
-
-    internal static PgBackupException EncryptionKeyMalformed(string reason) => new(
-        "EncryptionKeyMalformed", ErrorKind.InvalidArgument, ExitCodes.BadConfiguration,
-        $"The encryption key cannot be used: {reason}.",
-        "Set WALG_LIBSODIUM_KEY to a key that fits WALG_LIBSODIUM_KEY_TRANSFORM: none (at least 25 bytes of text), hex or base64 (exactly 32 bytes).");
-
     internal static PgBackupException CompressionMethodUnknown(string value) => new(
         "CompressionMethodUnknown", ErrorKind.InvalidArgument, ExitCodes.BadConfiguration,
         $"'{value}' is not a compression method.",

@@ -48,11 +48,6 @@ public static partial class PgErrors
         $"The WAL file cannot be written to '{path}': {inner.Message}",
         "Check that the folder exists, that this account may write there, and that the disk has room; nothing half-written was left.", path, inner);
 
-    internal static PgBackupException EncryptionKeyUnproven(string location, string key, Exception? inner) => new(
-        "EncryptionKeyInvalid", ErrorKind.SecurityError, ExitCodes.WrongKey,
-        $"The object '{key}' in the repository '{location}' cannot be read with the configured key, or it is encrypted and no key is configured.",
-        "Set WALG_LIBSODIUM_KEY_PATH (or WALG_LIBSODIUM_KEY) to the key with which the repository was written; nothing was changed.", key, inner);
-
     internal static PgBackupException NoFilesMatch(string pattern) => new(
         "NoFilesMatch", ErrorKind.ObjectNotFound, ExitCodes.NothingFound,
         $"No file matches '{pattern}'.",

@@ -12,6 +12,14 @@ namespace PgBackup.Repository;
 /// <param name="CompressionLevel">The codec's level; null for the codec's default.</param>
 public sealed record BackupRepository(IObjectStore Store, EncryptionKey? Key, CompressionMethod Compression = CompressionMethod.Zstd, int? CompressionLevel = null)
 {
+    /// <summary>
+    /// How objects are opened that WAL-G encrypted by other means than a libsodium key; such a repository is read, never written, and <see cref="Key"/> does not count. Null: by the key.
+    /// </summary>
+    public ForeignDecryption? ForeignDecryption { get; init; }
+
+    /// <summary>True when objects are taken for encrypted.</summary>
+    public bool IsEncrypted => Key is not null || ForeignDecryption is not null;
+
     /// <summary>The repository that the settings name.</summary>
     public static BackupRepository Open(RepositorySettings settings) =>
         new(ObjectStores.Open(settings.Storage), settings.Key, settings.Compression, settings.CompressionLevel);
@@ -28,8 +36,8 @@ public sealed record BackupRepository(IObjectStore Store, EncryptionKey? Key, Co
         if (!CompressionNames.TrySplit(key, out _, out CompressionMethod method))
             throw PgErrors.CodecUnknown(Location, key);
         Stream stored = await Store.OpenReadAsync(key, cancellationToken: cancellationToken).ConfigureAwait(false);
-        Stream compressed = Key is null ? stored : new SecretStreamReader(stored, Key, key);
-        return StreamDecoder.Open(compressed, method, key);
+        ObjectDecryption decryption = ForeignDecryption ?? (Key is null ? ObjectDecryption.None : ObjectDecryption.With(Key));
+        return StreamDecoder.Open(decryption.Open(stored, key), method, key);
     }
 
     /// <inheritdoc/>

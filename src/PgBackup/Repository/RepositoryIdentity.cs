@@ -21,7 +21,16 @@ public static class RepositoryIdentity
     /// Records the identity in an empty repository, else proves that <paramref name="cluster"/> belongs here. Throws <c>ClusterIdentityMismatch</c>
     /// when it does not and <paramref name="newLineage"/> is false.
     /// </summary>
-    public static async Task RequireAsync(BackupRepository repository, ClusterIdentity cluster, bool newLineage, CancellationToken cancellationToken = default)
+    public static Task RequireAsync(BackupRepository repository, ClusterIdentity cluster, bool newLineage, CancellationToken cancellationToken = default) =>
+        RequireAsync(repository, cluster, newLineage, Task.CompletedTask, cancellationToken);
+
+    /// <param name="repository">The repository.</param>
+    /// <param name="cluster">The cluster.</param>
+    /// <param name="newLineage">Whether a cluster that the repository does not know is welcome.</param>
+    /// <param name="permission">Awaited before anything is written; when it fails nothing is.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    internal static async Task RequireAsync(
+        BackupRepository repository, ClusterIdentity cluster, bool newLineage, Task permission, CancellationToken cancellationToken)
     {
         string lineageKey = LineageKey(cluster.SystemIdentifier);
         ClusterIdentity? first = null;
@@ -38,6 +47,7 @@ public static class RepositoryIdentity
             ulong? written = newLineage ? null : await NewestSystemIdentifierAsync(repository, cancellationToken).ConfigureAwait(false);
             if (written is not null && written != cluster.SystemIdentifier)
                 throw PgErrors.ClusterIdentityMismatch(repository.Location, cluster.SystemIdentifier, written.Value);
+            await permission.ConfigureAwait(false);
             if (await TryRecordAsync(repository, FirstKey, cluster, cancellationToken).ConfigureAwait(false))
                 return;
             first = await ReadAsync(repository, FirstKey, cancellationToken).ConfigureAwait(false)
@@ -49,6 +59,7 @@ public static class RepositoryIdentity
             return;
         if (!newLineage)
             throw PgErrors.ClusterIdentityMismatch(repository.Location, cluster.SystemIdentifier, first.SystemIdentifier);
+        await permission.ConfigureAwait(false);
         await TryRecordAsync(repository, lineageKey, cluster, cancellationToken).ConfigureAwait(false);
     }
 

@@ -46,12 +46,13 @@ public static class WalArchiving
     }
 
     /// <summary>
-    /// Refuses a server whose cluster the repository does not belong to, before its first segment is refused; a repository that does not exist yet is fine.
-    /// Throws <c>ClusterIdentityMismatch</c>.
+    /// Refuses a server whose cluster the repository does not belong to, and a key that is not the repository's, before the first segment is refused; a repository that does not
+    /// exist yet is fine. Throws <c>ClusterIdentityMismatch</c> and what <see cref="RepositoryEncryption.ProveForWritingAsync"/> throws.
     /// </summary>
     public static async Task RequireIdentityAsync(ServerSession session, BackupRepository repository, CancellationToken cancellationToken = default)
     {
         ulong cluster = unchecked((ulong)await session.ScalarAsync<long>("SELECT system_identifier FROM pg_control_system()", cancellationToken).ConfigureAwait(false));
+        await RepositoryEncryption.ProveForWritingAsync(repository, cancellationToken).ConfigureAwait(false);
         IReadOnlyList<ClusterIdentity> known;
         try
         {

@@ -63,6 +63,11 @@ public static class WalFetch
                 log.Debug($"The object '{stored.Object.Key}' vanished before it was read.");
             }
         }
+        // What could be opened has proven its key. For what could not, or is not there, the key is asked first: "not there" ends a recovery, a wrong key must not.
+        if (failure is null)
+            await RepositoryEncryption.ProveRecordedAsync(repository, cancellationToken).ConfigureAwait(false);
+        else
+            await RepositoryEncryption.ProveAsync(repository, cancellationToken).ConfigureAwait(false);
         throw failure ?? PgErrors.WalSegmentNotFound(repository.Location, file.Name);
     }
 

@@ -16,7 +16,7 @@ public static class WalPush
     /// <summary>
     /// Stores one file (a segment, <c>.history</c>, <c>.backup</c>, <c>.partial</c>) and returns when it is durable and was read back. The same content again succeeds.
     /// Throws <c>WalFileNameInvalid</c>, <c>WalFileUnreadable</c>, <c>WalFileInvalid</c>, <c>WalFileChanged</c>, <c>WalContentConflict</c>, <c>ClusterIdentityMismatch</c>,
-    /// <c>EncryptionKeyInvalid</c>, <c>WalWriteNotConfirmed</c>, and what the store throws.
+    /// <c>WalWriteNotConfirmed</c>, what <see cref="RepositoryEncryption.ProveForWritingAsync"/> throws, and what the store throws.
     /// </summary>
     /// <param name="repository">Where to.</param>
     /// <param name="path">The file; its name says what it is.</param>
@@ -28,11 +28,10 @@ public static class WalPush
         long start = Stopwatch.GetTimestamp();
         log ??= OperationLog.None;
         using LocalWalFile local = LocalWalFile.Open(path);
-        if (local.Header is { } header)
-        {
-            var cluster = new ClusterIdentity(header.SystemIdentifier, header.MajorVersion, header.SegmentSize.Bytes, DateTimeOffset.UtcNow);
-            await RepositoryIdentity.RequireAsync(repository, cluster, newLineage: false, cancellationToken).ConfigureAwait(false);
-        }
+        ClusterIdentity? cluster = local.Header is { } header
+            ? new ClusterIdentity(header.SystemIdentifier, header.MajorVersion, header.SegmentSize.Bytes, DateTimeOffset.UtcNow)
+            : null;
+        await RepositoryAdmission.RequireAsync(repository, cluster, newLineage: false, cancellationToken).ConfigureAwait(false);
         for (int attempt = 1; ; attempt++)
         {
             try

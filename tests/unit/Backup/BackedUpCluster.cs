@@ -31,6 +31,9 @@ internal sealed class BackedUpCluster : IAsyncDisposable
         var folder = new TempFolder();
         string repository = ServerAccount.Current.CreateFolder(folder.Combine("repository"));
         ServerAccount.Current.CreateFolder(Path.Combine(repository, "wal_005"));
+        // What plain cp archives is not encrypted: recorded first, so that it is not taken for the repository's way.
+        if (key is not null)
+            await RepositoryEncryption.RecordAsync(new BackupRepository(new DirectoryStore(repository), key));
         options ??= new PostgresClusterOptions();
         var settings = new Dictionary<string, string>(options.Settings)
         {

@@ -199,7 +199,9 @@ public sealed class BackupFaultTests
             Assert.Contains(error.Id, (string[])["StorageWriteFailed", "WalNotArchived"]);
         }
         Assert.Empty(await BackupCatalog.ListAsync(repository));
-        Assert.Equal(["pgbackup_v1/identity.json"], Directory.GetFiles(path, "*", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(path, f)));
+        Assert.Equal(
+            ["pgbackup_v1/encryption.json", "pgbackup_v1/identity.json"],
+            Directory.GetFiles(path, "*", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(path, f)).Order(StringComparer.Ordinal));
         await source.AssertNoSessionAsync();
     }
 }

@@ -2,6 +2,7 @@ using PgBackup.Codecs;
 using PgBackup.Repository;
 using PgBackup.Restore;
 using PgBackup.Restore.Fetching;
+using PgBackup.Storage;
 using PgBackup.Tests.Kit;
 
 namespace PgBackup.Tests.Restore;
@@ -39,7 +40,11 @@ public sealed class OwnBackupTests
         await using RestoreLab lab = await RestoreLab.StartAsync();
         BackupRepository plain = lab.Repository;
         BackupResult first = await lab.BackupAsync();
-        lab.Repository = plain with { Compression = method, Key = EncryptionKey.FromSettings(new string('5', 64), KeyTransform.Hex) };
+        string sealedFolder = Directory.CreateDirectory(lab.Folder.Combine("sealed")).FullName;
+        Directory.CreateSymbolicLink(Path.Combine(sealedFolder, "wal_005"), lab.WalFolder);
+        lab.Repository = new BackupRepository(new DirectoryStore(sealedFolder), EncryptionKey.FromSettings(new string('5', 64), KeyTransform.Hex), method);
+        // The archive is what the server's cp has put there; only the backup is compared.
+        await RepositoryEncryption.RecordAsync(lab.Repository);
         BackupResult second = await lab.BackupAsync();
         string a = lab.NewDestination("a"), b = lab.NewDestination("b");
         FetchResult plainFiles = await FetchTests.FetchAsync(plain, [first.Name], a);

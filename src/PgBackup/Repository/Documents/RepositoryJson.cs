@@ -10,6 +10,7 @@ namespace PgBackup.Repository.Documents;
 [JsonSerializable(typeof(IndexedPart))]
 [JsonSerializable(typeof(ClusterIdentity))]
 [JsonSerializable(typeof(LeaseRecord))]
+[JsonSerializable(typeof(EncryptionDocument))]
 [JsonSerializable(typeof(KeptConfiguration))]
 internal sealed partial class RepositoryJson : JsonSerializerContext
 {

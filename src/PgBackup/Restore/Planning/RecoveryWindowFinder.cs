@@ -10,11 +10,12 @@ public static class RecoveryWindowFinder
 {
     /// <summary>
     /// The windows, oldest lineage and timeline first: one for each unbroken stretch of WAL that begins with a backup. A backup whose own WAL has a gap opens none,
-    /// and is told as a warning.
+    /// and is told as a warning. Throws what <see cref="RepositoryEncryption.ProveAsync"/> throws.
     /// </summary>
     public static async Task<IReadOnlyList<RecoveryWindow>> FindAsync(
         BackupRepository repository, IOperationLog? log = null, IProgress<OperationProgress>? progress = null, CancellationToken cancellationToken = default)
     {
+        await RepositoryEncryption.ProveAsync(repository, cancellationToken).ConfigureAwait(false);
         IReadOnlyList<ClusterBackup> catalog = await BackupCatalog.ListAsync(repository, cancellationToken).ConfigureAwait(false);
         var windows = new List<RecoveryWindow>();
         foreach (ClusterPast past in await ClusterPast.ReadAllAsync(repository, catalog, cancellationToken).ConfigureAwait(false))

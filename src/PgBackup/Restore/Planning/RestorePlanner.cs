@@ -12,13 +12,16 @@ public static class RestorePlanner
 {
     /// <summary>
     /// Throws <c>BackupNotFound</c>, <c>TargetNotReachable</c>, <c>WalGapDetected</c>, <c>WalDamaged</c>, <c>ChainBroken</c>, <c>ObjectMissing</c>,
-    /// <c>BackupDamaged</c>, <c>EncryptionKeyInvalid</c>, <c>DestinationNotEmpty</c>, <c>DestinationInUse</c>, <c>DestinationNotReplaceable</c>, <c>InsufficientSpace</c>,
+    /// <c>BackupDamaged</c>, what <see cref="RepositoryEncryption.ProveAsync"/> throws, <c>DestinationNotEmpty</c>, <c>DestinationInUse</c>, <c>DestinationNotReplaceable</c>, <c>InsufficientSpace</c>,
     /// <c>TablespaceMappingRequired</c>, <c>TablespaceMappingInvalid</c>.
     /// </summary>
     public static async Task<RestorePlan> PlanAsync(
         BackupRepository repository, RestoreRequest request, IProgress<OperationProgress>? progress = null, IOperationLog? log = null, CancellationToken cancellationToken = default)
     {
         progress ??= NoProgress.Instance;
+        await RepositoryEncryption.ProveAsync(repository, cancellationToken).ConfigureAwait(false);
+        if (repository.Key?.Warning is { } keyWarning)
+            log?.Warning(keyWarning);
         IReadOnlyList<ClusterBackup> catalog = await BackupCatalog.ListAsync(repository, cancellationToken).ConfigureAwait(false);
         ClusterBackup? named = request.Name is null ? null : Named(repository, catalog, request.Name);
         if (named is { Status: not BackupStatus.Complete })
