@@ -113,7 +113,7 @@ internal static class S3SettingsReader
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw PgErrors.KeyFileUnreadable(file.Text, error);
+            throw PgErrors.KeyFileUnreadable(file.Text, file.Name, error);
         }
     }
 
