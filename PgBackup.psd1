@@ -10,13 +10,19 @@
     Description            = 'Keeps a PostgreSQL cluster recoverable: full base backups, continuous WAL archiving and point-in-time restore, in the repository format of WAL-G.'
     PowerShellVersion      = '7.6'
     CompatiblePSEditions   = @('Core')
-    FormatsToProcess       = @('PgBackup.Format.ps1xml', 'PgBackup.Backups.Format.ps1xml', 'PgBackup.Repositories.Format.ps1xml')
+    FormatsToProcess       = @(
+        'PgBackup.Format.ps1xml'
+        'PgBackup.Backups.Format.ps1xml'
+        'PgBackup.Configuration.Format.ps1xml'
+        'PgBackup.Repositories.Format.ps1xml'
+    )
     TypesToProcess         = @()
     FunctionsToExport      = @()
     CmdletsToExport        = @(
         'Backup-PgCluster'
         'Enable-PgWalArchiving'
         'Get-PgBackup'
+        'Get-PgBackupConfiguration'
         'Get-PgBackupRepository'
         'Get-PgRecoveryWindow'
         'Get-PgRestorePlan'

@@ -63,10 +63,11 @@ public sealed class BackupPgClusterCommand : PgServerCmdlet
     protected override void Prepare()
     {
         _settings = ResolveRepository();
+        ServerChoice server = ResolveServerChoice();
         _options = new BackupOptions
         {
-            Server = ResolveServer(),
-            DataDirectory = DataDirectory is null ? null : ResolveFolder(DataDirectory),
+            Server = server.Connection,
+            DataDirectory = DataDirectory is null ? server.DataDirectory : ResolveFolder(DataDirectory),
             Label = Label,
             IsPermanent = Permanent,
             UserData = UserData?.BaseObject,

@@ -9,7 +9,7 @@ namespace PgBackup.PowerShell.Pipeline;
 /// <summary>A cmdlet that works on a repository.</summary>
 public abstract class PgRepositoryCmdlet : AsyncPgCmdlet
 {
-    /// <summary>The repository: s3://bucket/prefix or a folder. Taken from WALG_S3_PREFIX or WALG_FILE_PREFIX when it is not given.</summary>
+    /// <summary>The repository: s3://bucket/prefix, a folder, or a name of the configuration file; its default, or WALG_S3_PREFIX or WALG_FILE_PREFIX, when it is not given.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     public string? Repository { get; set; }
@@ -33,16 +33,30 @@ public abstract class PgRepositoryCmdlet : AsyncPgCmdlet
     [CredentialTransform]
     public PSCredential? StorageCredential { get; set; }
 
+    /// <summary>The configuration file.</summary>
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [ValidateNotNullOrEmpty]
+    public string? ConfigPath { get; set; }
+
     /// <summary>
     /// The settings of the repository that <see cref="Repository"/> or the environment names; call it from <see cref="AsyncPgCmdlet.Prepare"/>, because
     /// PowerShell resolves the path.
     /// </summary>
-    protected RepositorySettings ResolveRepository() => RepositorySettings.Resolve(RepositoryArguments());
+    protected RepositorySettings ResolveRepository() => RepositorySettings.Resolve(ArgumentsForRepository());
 
-    private RepositoryArguments RepositoryArguments() => new()
+    /// <summary>The configuration file as a full path; null when none was named. Pipeline's thread only.</summary>
+    private protected string? ResolvedConfigPath => ConfigPath is null ? null : ResolveFolder(ConfigPath);
+
+    /// <summary>The session's folder. Pipeline's thread only.</summary>
+    private protected string WorkingFolder => SessionState.Path.CurrentFileSystemLocation.ProviderPath;
+
+    /// <summary>What the parameters say of the repository. Pipeline's thread only.</summary>
+    private protected RepositoryArguments ArgumentsForRepository() => new()
     {
-        Repository = Repository is null || Repository.Contains("://", StringComparison.Ordinal) ? Repository : ResolveFolder(Repository),
-        WorkingFolder = SessionState.Path.CurrentFileSystemLocation.ProviderPath,
+        // A bare name may be one of the configuration file; anything else but a URL is a path, which PowerShell's drives have a say in.
+        Repository = Repository is not null && Repository.AsSpan().ContainsAny('/', '\\', ':') && !Repository.Contains("://", StringComparison.Ordinal) ? ResolveFolder(Repository) : Repository,
+        WorkingFolder = WorkingFolder,
+        ConfigPath = ResolvedConfigPath,
         EndpointUrl = EndpointUrl,
         Region = Region,
         ProfileName = ProfileName,

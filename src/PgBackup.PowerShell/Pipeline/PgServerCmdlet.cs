@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using PgBackup.Configuration;
 using PgBackup.Errors;
 using PgBackup.Postgres.Server;
 using PgBackup.PowerShell.Parameters;
@@ -8,7 +9,7 @@ namespace PgBackup.PowerShell.Pipeline;
 /// <summary>A cmdlet that works on a repository and talks to a server. What is not given comes from libpq's environment and files.</summary>
 public abstract class PgServerCmdlet : PgRepositoryCmdlet
 {
-    /// <summary>The server: a host name, an address, or the folder of its socket.</summary>
+    /// <summary>The server: a host name, an address, the folder of its socket, or a name of the configuration file.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [Alias("Host", "Server", "ComputerName")]
     [ValidateNotNullOrEmpty]
@@ -44,20 +45,31 @@ public abstract class PgServerCmdlet : PgRepositoryCmdlet
     [ValidateNotNullOrEmpty]
     public string? ConnectionString { get; set; }
 
-    /// <summary>What the parameters say of the server; call it from <see cref="AsyncPgCmdlet.Prepare"/>.</summary>
-    protected ServerConnectionSettings ResolveServer()
+    /// <summary>What parameters and configuration say of the server; call it from <see cref="AsyncPgCmdlet.Prepare"/>.</summary>
+    protected ServerConnectionSettings ResolveServer() => ResolveServerChoice().Connection;
+
+    /// <summary>As <see cref="ResolveServer"/>, with all that is known of the server; call it from <see cref="AsyncPgCmdlet.Prepare"/>.</summary>
+    private protected ServerChoice ResolveServerChoice() => ServerChoice.Resolve(ArgumentsForServer());
+
+    /// <summary>What the parameters say of the server. Pipeline's thread only.</summary>
+    private protected ServerArguments ArgumentsForServer()
     {
         if (Credential is not null && UserName is not null && Credential.UserName != UserName)
             throw PgErrors.ConnectionSettingsInvalid($"-UserName says '{UserName}' and -Credential says '{Credential.UserName}'.");
-        return new ServerConnectionSettings
+        return new ServerArguments
         {
-            HostName = HostName,
-            Port = Port,
-            UserName = Credential?.UserName ?? UserName,
-            Database = Database,
-            Password = Credential?.GetNetworkCredential().Password,
-            SslMode = SslMode?.ToString(),
-            ConnectionString = ConnectionString,
+            Connection = new ServerConnectionSettings
+            {
+                HostName = HostName,
+                Port = Port,
+                UserName = Credential?.UserName ?? UserName,
+                Database = Database,
+                Password = Credential?.GetNetworkCredential().Password,
+                SslMode = SslMode?.ToString(),
+                ConnectionString = ConnectionString,
+            },
+            ConfigPath = ResolvedConfigPath,
+            WorkingFolder = WorkingFolder,
         };
     }
 }

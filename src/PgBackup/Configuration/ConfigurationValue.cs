@@ -1,4 +1,4 @@
-namespace PgBackup.Configuration;
+namespace PgBackup;
 
 /// <summary>One value that is in effect, and where it came from.</summary>
 /// <param name="Name">The setting, as the configuration file spells it: <c>repository.region</c>.</param>

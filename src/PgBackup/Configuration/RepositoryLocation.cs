@@ -24,6 +24,9 @@ internal sealed partial record RepositoryLocation
     /// <summary>Whether it is a bucket.</summary>
     public bool IsS3 => Bucket is not null;
 
+    /// <summary>As it is written.</summary>
+    public override string ToString() => Folder ?? (Prefix.Length == 0 ? S3Scheme + Bucket : $"{S3Scheme}{Bucket}/{Prefix}");
+
     /// <summary>
     /// Reads <c>s3://bucket/prefix</c> (wal-g: a URL, so <c>%20</c> is a space), <c>file:///folder</c>, <c>file://localhost/folder</c> or a folder.
     /// Throws <c>RepositoryLocationInvalid</c>, <c>RepositoryKindNotSupported</c>.

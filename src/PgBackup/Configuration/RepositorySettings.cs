@@ -1,4 +1,5 @@
 using PgBackup.Codecs;
+using PgBackup.Configuration.Files;
 using PgBackup.Errors;
 using PgBackup.Storage;
 
@@ -11,41 +12,84 @@ namespace PgBackup.Configuration;
 /// <param name="Key">The key; null when nothing is encrypted.</param>
 public sealed record RepositorySettings(StorageSettings Storage, CompressionMethod Compression, int? CompressionLevel, EncryptionKey? Key)
 {
+    /// <summary>The variable that names the repository.</summary>
+    internal const string Variable = "PGBACKUP_REPOSITORY";
+
     private static readonly Dictionary<string, Setting> s_nothing = [];
 
     /// <summary>The repository as its user names it.</summary>
     public string Location => Storage.Location;
 
+    /// <summary>Its name in the configuration file; null when it does not stand there.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>The configuration file; null when there is none.</summary>
+    public string? ConfigPath { get; init; }
+
     /// <summary>Each value and where it came from.</summary>
     public IReadOnlyList<ConfigurationValue> Values { get; init; } = [];
 
+    /// <summary>Who named the repository.</summary>
+    internal string Source { get; init; } = "";
+
+    /// <summary>What the configuration file says of it.</summary>
+    internal IReadOnlyDictionary<string, Setting> FileSettings { get; init; } = s_nothing;
+
     /// <summary>
-    /// Takes each setting from the arguments, else from the environment: WALG_FILE_PREFIX or WALG_S3_PREFIX, WALG_COMPRESSION_METHOD, WALG_ZSTD_LEVEL, WALG_LIBSODIUM_…,
-    /// and for a bucket what <see cref="S3SettingsReader"/> names.
-    /// Throws <c>RepositoryNotGiven</c>, <c>RepositoryAmbiguous</c>, <c>RepositoryLocationInvalid</c>, <c>RepositoryKindNotSupported</c>, <c>SettingInvalid</c>, and what
-    /// <see cref="EncryptionSettings.Resolve"/> throws.
+    /// Takes the repository from the arguments, PGBACKUP_REPOSITORY, the configuration file's default, WALG_FILE_PREFIX or WALG_S3_PREFIX; then each setting from the arguments, what
+    /// the configuration file says of this repository, the environment: WALG_COMPRESSION_METHOD, WALG_ZSTD_LEVEL, WALG_LIBSODIUM_…, and for a bucket what
+    /// <see cref="S3SettingsReader"/> names.
+    /// Throws <c>RepositoryNotGiven</c>, <c>RepositoryAmbiguous</c>, <c>RepositoryNameUnknown</c>, <c>RepositoryLocationInvalid</c>, <c>RepositoryKindNotSupported</c>,
+    /// <c>SettingInvalid</c>, what <see cref="EncryptionSettings.Resolve"/> throws, and <c>ConfigurationInvalid</c> and its like.
     /// </summary>
     public static RepositorySettings Resolve(RepositoryArguments arguments) => Resolve(arguments, Environment.GetEnvironmentVariable);
 
-    internal static RepositorySettings Resolve(RepositoryArguments arguments, Func<string, string?> environment)
+    internal static RepositorySettings Resolve(RepositoryArguments arguments, Func<string, string?> environment, string? machineFolder = null)
     {
-        Setting named = arguments.Repository is { } given ? Setting.Parameter("Repository", given) : FromEnvironment(environment) ?? throw PgErrors.RepositoryNotGiven();
-        RepositoryLocation location = RepositoryLocation.Parse(named, arguments.WorkingFolder ?? Environment.CurrentDirectory);
-        var layers = new SettingLayers(s_nothing, environment);
-        StorageSettings storage = location.IsS3 ? S3SettingsReader.Read(location, arguments, layers) : DirectoryOf(location, arguments);
+        string working = arguments.WorkingFolder ?? Environment.CurrentDirectory;
+        ConfigurationFile? file = new ConfigurationPlaces(arguments.ConfigPath, working, machineFolder ?? ConfigurationPlaces.DefaultMachineFolder, environment).Load();
+        RepositoryChoice choice = RepositoryChoice.Make(arguments.Repository, file, environment, working);
+        IReadOnlyDictionary<string, Setting> said = choice.Configured?.Settings ?? s_nothing;
+        var layers = new SettingLayers(said, environment);
+        StorageSettings storage = choice.Location.IsS3 ? S3SettingsReader.Read(choice.Location, arguments, layers) : DirectoryOf(choice.Location, arguments);
+        EncryptionKey? key = EncryptionSettings.Resolve(arguments.EncryptionKey, WithFile(said, environment));
         var settings = new RepositorySettings(
             storage,
             layers.Take("compression", null, SettingText.Compression, CompressionMethod.Zstd, "WALG_COMPRESSION_METHOD"),
             layers.Take("compressionLevel", null, SettingText.CompressionLevel, null, "WALG_ZSTD_LEVEL"),
-            EncryptionSettings.Resolve(arguments.EncryptionKey, environment));
-        return settings with { Values = [new ConfigurationValue("location", storage.Location, named.Source), .. layers.Values] };
+            key);
+        NoteKey(layers, arguments, key);
+        return settings with
+        {
+            Name = choice.Configured?.Name,
+            ConfigPath = file?.Path,
+            FileSettings = said,
+            Source = choice.Source,
+            Values = [new ConfigurationValue("location", storage.Location, said.GetValueOrDefault("location")?.Source ?? choice.Source), .. layers.Values],
+        };
     }
 
-    private static Setting? FromEnvironment(Func<string, string?> environment)
+    // The file's key goes before the environment's, and what belongs together stays together.
+    private static Func<string, string?> WithFile(IReadOnlyDictionary<string, Setting> said, Func<string, string?> environment) =>
+        !said.TryGetValue("encryption.keyFile", out Setting? keyFile) ? environment : name => name switch
+        {
+            "WALG_LIBSODIUM_KEY" => null,
+            "WALG_LIBSODIUM_KEY_PATH" => keyFile.Text,
+            "WALG_LIBSODIUM_KEY_TRANSFORM" => said.GetValueOrDefault("encryption.keyTransform")?.Text,
+            _ => environment(name),
+        };
+
+    private static void NoteKey(SettingLayers layers, RepositoryArguments arguments, EncryptionKey? key)
     {
-        Setting? folder = Setting.Variable(environment, "WALG_FILE_PREFIX");
-        Setting? bucket = Setting.Variable(environment, "WALG_S3_PREFIX") ?? Setting.Variable(environment, "WALE_S3_PREFIX");
-        return folder is not null && bucket is not null ? throw PgErrors.RepositoryAmbiguous(folder, bucket) : folder ?? bucket;
+        if (key is null || arguments.EncryptionKey is not null)
+        {
+            layers.Note("encryption", key is null ? "none" : ConfigurationValue.Hidden, key is null ? ConfigurationValue.DefaultSource : "parameter");
+            return;
+        }
+        if (!layers.FileHas("encryption.keyFile") && layers.Find("encryption.key", null, "WALG_LIBSODIUM_KEY") is { } direct)
+            layers.Note("encryption", ConfigurationValue.Hidden, direct.Source);
+        else
+            layers.Take("encryption.keyFile", null, setting => setting.Text, null, "WALG_LIBSODIUM_KEY_PATH");
     }
 
     // What only a bucket has is no word to pass over in silence.

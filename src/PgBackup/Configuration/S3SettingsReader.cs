@@ -32,8 +32,8 @@ internal static class S3SettingsReader
             CaCertificateFile = layers.Take("caCertificateFile", null, FullPath, null, [.. Named("CA_CERT_FILE"), "AWS_CA_BUNDLE"]),
             ProxyUrl = layers.Take("proxyUrl", null, SettingText.Proxy, null),
             PartSize = layers.Take("partSize", null, SettingText.PartSize, S3Settings.DefaultPartSize, Named("MAX_PART_SIZE")),
-            MaxRetries = layers.Take("maxRetries", null, setting => SettingText.Number(setting, 0, 1000), S3Settings.DefaultMaxRetries, Named("MAX_RETRIES")),
-            ConcurrentRequests = layers.Take("concurrentRequests", null, setting => SettingText.Number(setting, 1, 256), DefaultConcurrency, "WALG_UPLOAD_CONCURRENCY"),
+            MaxRetries = layers.Take("maxRetries", null, SettingText.Retries, S3Settings.DefaultMaxRetries, Named("MAX_RETRIES")),
+            ConcurrentRequests = layers.Take("concurrentRequests", null, SettingText.Concurrency, DefaultConcurrency, "WALG_UPLOAD_CONCURRENCY"),
         };
     }
 

@@ -1,3 +1,5 @@
+using PgBackup.Storage.S3;
+
 namespace PgBackup.Configuration;
 
 /// <summary>Looks settings up where they may stand: parameter, configuration file, environment, default; and notes what it found and where.</summary>
@@ -24,8 +26,10 @@ internal sealed class SettingLayers(IReadOnlyDictionary<string, Setting> file, F
     /// <summary>The parameter, else the file's setting, else the first of the variables; null when nobody says anything. Notes nothing.</summary>
     public Setting? Find(string name, Setting? parameter, params ReadOnlySpan<string> variables)
     {
-        if (parameter is not null || file.TryGetValue(name, out parameter))
+        if (parameter is not null)
             return parameter;
+        if (file.TryGetValue(name, out Setting? said))
+            return said;
         foreach (string variable in variables)
         {
             if (Setting.Variable(environment, variable) is { } found)
@@ -55,6 +59,11 @@ internal sealed class SettingLayers(IReadOnlyDictionary<string, Setting> file, F
         null => null,
         SecretText => ConfigurationValue.Hidden,
         bool truth => truth ? "true" : "false",
+        S3ServerSideEncryption.BucketDefault => null,
+        S3ServerSideEncryption.CustomerKey => "AES256",
+        S3ServerSideEncryption.Aes256 => "AES256",
+        S3ServerSideEncryption.Kms => "aws:kms",
+        Enum one => one.ToString().ToLowerInvariant(),
         Uri { UserInfo.Length: > 0 } address => $"{address.Scheme}://{ConfigurationValue.Hidden}@{address.Authority}",
         _ => value.ToString(),
     };

@@ -47,6 +47,18 @@ internal static partial class SettingText
             ? number
             : throw PgErrors.SettingInvalid(setting, $"a whole number from {least} to {most}");
 
+    public static int Retries(Setting setting) => Number(setting, 0, 1000);
+
+    public static int Concurrency(Setting setting) => Number(setting, 1, 256);
+
+    public static string SslMode(Setting setting) =>
+        setting.Text.Replace("-", "", StringComparison.Ordinal).ToLowerInvariant() is "disable" or "allow" or "prefer" or "require" or "verifyca" or "verifyfull"
+            ? setting.Text
+            : throw PgErrors.SettingInvalid(setting, "disable, allow, prefer, require, verify-ca or verify-full");
+
+    public static string Transform(Setting setting) =>
+        setting.Text is "none" or "hex" or "base64" ? setting.Text : throw PgErrors.SettingInvalid(setting, "none, hex or base64");
+
     public static long PartSize(Setting setting) =>
         ByteSize.TryParse(setting.Text, out ByteSize size) && size.Bytes is >= LeastPartSize and <= LargestPartSize
             ? size.Bytes
@@ -90,7 +102,7 @@ internal static partial class SettingText
             : throw PgErrors.SettingInvalid(setting with { Text = ConfigurationValue.Hidden }, "a key of 32 bytes, as they are or in base64");
     }
 
-    public static CompressionMethod Compression(Setting setting) => setting.Source.StartsWith("environment", StringComparison.Ordinal)
+    public static CompressionMethod Compression(Setting setting) => setting.Name != "compression"
         || CompressionNames.Writable.Any(method => method.ToString().Equals(setting.Text, StringComparison.OrdinalIgnoreCase))
         ? CompressionNames.Parse(setting.Text)
         : throw PgErrors.SettingInvalid(setting, "zstd, lz4, brotli or none");
@@ -102,6 +114,10 @@ internal static partial class SettingText
         "fastest" => 1,
         "better" => 7,
         "best" => 11,
+        // The file may say it as the codec does; the variable is wal-g's, which knows the names alone.
+        _ when setting.Name == "compressionLevel" => int.TryParse(setting.Text, NumberStyles.None, CultureInfo.InvariantCulture, out int level) && level is >= 1 and <= 22
+            ? level
+            : throw PgErrors.SettingInvalid(setting, "fastest, default, better, best, or the codec's own number"),
         _ => throw PgErrors.SettingInvalid(setting, "fastest, default, better or best"),
     };
 

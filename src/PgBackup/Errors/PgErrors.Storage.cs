@@ -9,10 +9,12 @@ public static partial class PgErrors
         "Check the path given as -Repository or in WALG_FILE_PREFIX; a backup or a WAL push creates a new repository when its parent folder exists.",
         location);
 
-    internal static PgBackupException RepositoryNotGiven() => new(
+    internal static PgBackupException RepositoryNotGiven(IReadOnlyCollection<string> known) => new(
         "RepositoryNotGiven", ErrorKind.InvalidArgument, ExitCodes.BadConfiguration,
         "No repository was named.",
-        "Give -Repository with s3://bucket/prefix or the path of a folder, or set WALG_S3_PREFIX or WALG_FILE_PREFIX.");
+        known.Count > 0
+            ? $"Give -Repository; the configuration file knows {string.Join(", ", known.Take(10))}."
+            : "Give -Repository with s3://bucket/prefix or the path of a folder, or set WALG_S3_PREFIX or WALG_FILE_PREFIX.");
 
     internal static PgBackupException RepositoryKindNotSupported(string location) => new(
         "RepositoryKindNotSupported", ErrorKind.InvalidArgument, ExitCodes.BadConfiguration,

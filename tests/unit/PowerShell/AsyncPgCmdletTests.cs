@@ -125,7 +125,7 @@ public sealed class AsyncPgCmdletTests : IDisposable
     [Fact]
     public void AFailureInThePreparationIsOneToo()
     {
-        Command((_, _) => Task.CompletedTask, ("Preparation", (Action)(() => throw PgErrors.RepositoryNotGiven())));
+        Command((_, _) => Task.CompletedTask, ("Preparation", (Action)(() => throw PgErrors.RepositoryNotGiven([]))));
         ErrorRecord record = Assert.Throws<CmdletInvocationException>(() => _shell.Invoke()).ErrorRecord;
         Assert.StartsWith("RepositoryNotGiven,", record.FullyQualifiedErrorId, StringComparison.Ordinal);
     }

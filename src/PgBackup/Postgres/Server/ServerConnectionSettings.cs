@@ -26,6 +26,9 @@ public sealed record ServerConnectionSettings
     /// <summary>The password; never shown.</summary>
     public string? Password { get; init; }
 
+    /// <summary>A file in the form of .pgpass; null for libpq's own.</summary>
+    public string? PasswordFile { get; init; }
+
     /// <summary>Npgsql's SSL mode: Disable, Allow, Prefer, Require, VerifyCA, VerifyFull.</summary>
     public string? SslMode { get; init; }
 
@@ -61,6 +64,7 @@ public sealed record ServerConnectionSettings
         builder.Port = Port ?? (builder.ContainsKey("Port") && builder.Port != 5432 ? builder.Port : PortVariable() ?? builder.Port);
         builder.Username = UserName ?? builder.Username ?? Variable("PGUSER") ?? Environment.UserName;
         builder.Password = Password ?? builder.Password; // PGPASSWORD, PGPASSFILE and ~/.pgpass are read by the driver.
+        builder.Passfile = PasswordFile ?? builder.Passfile;
         builder.Database = database ?? Database ?? builder.Database ?? Variable("PGDATABASE") ?? "postgres";
         builder.ApplicationName = "PgBackup";
         builder.Pooling = false;
