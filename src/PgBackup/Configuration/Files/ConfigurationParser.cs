@@ -15,6 +15,7 @@ internal sealed class ConfigurationParser
     public const int LargestFile = 1 << 20;
 
     private const int DeepestNesting = 16;
+    private const string Quotes = "Correct the line; values with : or # need quotes.";
 
     private readonly string _path;
     private readonly Parser _parser;
@@ -31,13 +32,19 @@ internal sealed class ConfigurationParser
     /// <param name="text">Its text.</param>
     public static MapNode? Parse(string path, string text)
     {
+        var parser = new ConfigurationParser(path, text);
         try
         {
-            return new ConfigurationParser(path, text).Document();
+            return parser.Document();
         }
         catch (YamlException error)
         {
-            throw PgErrors.ConfigurationInvalid(path, (int)error.Start.Line, $"it is no YAML here: {error.Message.ReplaceLineEndings(" ")}", "Correct the line; values with : or # need quotes.", error);
+            throw PgErrors.ConfigurationInvalid(path, (int)error.Start.Line, $"it is no YAML here: {error.Message.ReplaceLineEndings(" ")}", Quotes, error);
+        }
+        catch (Exception error) when (error is InvalidOperationException or ArgumentException or IndexOutOfRangeException)
+        {
+            // The library's scanner gives up like this on some texts that are no YAML.
+            throw PgErrors.ConfigurationInvalid(path, Line(parser._parser.Current), "what follows is no YAML.", Quotes, error);
         }
     }
 
