@@ -32,12 +32,12 @@ public static partial class PgErrors
 
     internal static PgBackupException LeaseUnreadable(string location, string key) => new(
         "BackupInProgress", ErrorKind.ResourceBusy, ExitCodes.Locked,
-        $"The object '{key}' in the repository '{location}', which says who is taking a backup, cannot be read.",
-        "If no backup into this repository is running, remove the object; ten minutes after it was written it is passed over.",
+        $"The object '{key}' in the repository '{location}', which says who is writing backups there, cannot be read.",
+        "If no backup and no copy into this repository is running, remove the object; ten minutes after it was written it is passed over.",
         location);
 
     internal static PgBackupException LeaseLost(string location, string holder) => new(
         "LeaseLost", ErrorKind.ResourceBusy, ExitCodes.Locked,
-        $"Another process ({holder}) took over the right to back up into the repository '{location}' while this backup was running.",
-        "This backup was given up; nothing of it is listed. See that only one schedule backs up this cluster, then run it again.", location);
+        $"Another process ({holder}) took over the right to write backups into the repository '{location}' while this run was at work.",
+        "This run was given up; nothing unfinished of it is listed. See that only one schedule writes there, then run it again.", location);
 }

@@ -20,7 +20,8 @@ public static class BackupCatalog
         List<string> folders = [];
         await foreach (string folder in repository.Store.ListFoldersAsync(RepositoryLayout.BackupFolder, cancellationToken).ConfigureAwait(false))
             folders.Add(folder);
-        LeaseRecord? running = await BackupLease.CurrentAsync(repository, cancellationToken).ConfigureAwait(false);
+        LeaseRecord?[] running = await Task.WhenAll(
+            BackupLease.CurrentAsync(repository, cancellationToken), BackupLease.CurrentCopyAsync(repository, cancellationToken)).ConfigureAwait(false);
         var sentinels = new List<(BackupName Name, StoredObject Item)>();
         await foreach (StoredObject item in repository.Store.ListAsync(RepositoryLayout.BackupFolder, recursive: false, cancellationToken).ConfigureAwait(false))
         {
@@ -144,7 +145,7 @@ public static class BackupCatalog
     }
 
     /// <summary>Folders of backups without a sentinel: what a run that died, or one that runs now, has put there.</summary>
-    private static List<ClusterBackup> Unfinished(BackupRepository repository, CatalogEntry[] entries, List<string> folders, LeaseRecord? running)
+    private static List<ClusterBackup> Unfinished(BackupRepository repository, CatalogEntry[] entries, List<string> folders, LeaseRecord?[] running)
     {
         var published = new HashSet<string>(StringComparer.Ordinal);
         foreach (CatalogEntry entry in entries)
@@ -154,9 +155,9 @@ public static class BackupCatalog
         {
             if (published.Contains(folder) || !BackupName.TryParse(folder, out BackupName? name))
                 continue;
-            result.Add(running?.Backup == folder
-                ? Nameless(repository, name, BackupStatus.InProgress, $"Being written since {running.Since:u} by process {running.ProcessId} on {running.HostName}.")
-                    with { StartTime = running.Since }
+            result.Add(Array.Find(running, r => r?.Backup == folder) is { } writer
+                ? Nameless(repository, name, BackupStatus.InProgress, $"Being written since {writer.Since:u} by process {writer.ProcessId} on {writer.HostName}.")
+                    with { StartTime = writer.Since }
                 : Nameless(repository, name, BackupStatus.Unfinished, "The run that wrote it ended before it was complete."));
         }
         return result;

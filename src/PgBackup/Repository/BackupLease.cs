@@ -10,14 +10,17 @@ using PgBackup.Storage;
 namespace PgBackup.Repository;
 
 /// <summary>
-/// The right to take a backup into a repository: an object that its holder renews. It stands beside the advisory lock in the server, which says
+/// The right to take a backup into a repository, or to copy backups into it: an object that its holder renews. It stands beside the advisory lock in the server, which says
 /// nothing of another server that writes here. A holder that died gives way: at once when it ran on this host, else (in another container, before the
 /// machine was started anew) <see cref="LapsesAfter"/> after its last renewal.
 /// </summary>
 public sealed class BackupLease : IAsyncDisposable
 {
-    /// <summary>Where the lease lies.</summary>
+    /// <summary>Where the lease of a backup lies.</summary>
     public const string Key = RepositoryLayout.PrivateFolder + "in_progress.json";
+
+    /// <summary>Where the lease of a copy into the repository lies: backups go on beside it, under other names.</summary>
+    public const string CopyKey = RepositoryLayout.PrivateFolder + "copy_in_progress.json";
 
     /// <summary>How long a silent holder is believed to live.</summary>
     public static readonly TimeSpan LapsesAfter = TimeSpan.FromMinutes(10);
@@ -28,21 +31,30 @@ public sealed class BackupLease : IAsyncDisposable
     private static readonly ConcurrentDictionary<string, bool> s_held = new(StringComparer.Ordinal);
 
     private readonly BackupRepository _repository;
+    private readonly string _key;
     private readonly Lock _lock = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _renewal;
     private LeaseRecord _record;
     private volatile Exception? _lost;
 
-    private BackupLease(BackupRepository repository, LeaseRecord record)
+    private BackupLease(BackupRepository repository, string key, LeaseRecord record)
     {
         _repository = repository;
+        _key = key;
         _record = record;
         _renewal = Task.Run(RenewAsync);
     }
 
-    /// <summary>Takes the lease, over a dead holder where there is one. Throws <c>BackupInProgress</c>.</summary>
-    public static async Task<BackupLease> AcquireAsync(BackupRepository repository, string purpose, CancellationToken cancellationToken = default)
+    /// <summary>Takes the lease of a backup, over a dead holder where there is one. Throws <c>BackupInProgress</c>.</summary>
+    public static Task<BackupLease> AcquireAsync(BackupRepository repository, string purpose, CancellationToken cancellationToken = default) =>
+        AcquireAsync(repository, Key, purpose, cancellationToken);
+
+    /// <summary>Takes the lease of a copy, over a dead holder where there is one. Throws <c>CopyInProgress</c>.</summary>
+    public static Task<BackupLease> AcquireForCopyAsync(BackupRepository repository, string purpose, CancellationToken cancellationToken = default) =>
+        AcquireAsync(repository, CopyKey, purpose, cancellationToken);
+
+    private static async Task<BackupLease> AcquireAsync(BackupRepository repository, string key, string purpose, CancellationToken cancellationToken)
     {
         using var self = Process.GetCurrentProcess();
         DateTimeOffset now = DateTimeOffset.UtcNow;
@@ -52,8 +64,8 @@ public sealed class BackupLease : IAsyncDisposable
         s_held[record.Token] = true; // Before anybody can read it: without this it would pass for one that was left behind.
         try
         {
-            await TakeAsync(repository, record, cancellationToken).ConfigureAwait(false);
-            return new BackupLease(repository, record);
+            await TakeAsync(repository, key, record, cancellationToken).ConfigureAwait(false);
+            return new BackupLease(repository, key, record);
         }
         catch
         {
@@ -62,9 +74,16 @@ public sealed class BackupLease : IAsyncDisposable
         }
     }
 
-    /// <summary>Who holds the lease now, if anybody who lives does.</summary>
-    public static async Task<LeaseRecord?> CurrentAsync(BackupRepository repository, CancellationToken cancellationToken = default) =>
-        await TryReadAsync(repository, cancellationToken).ConfigureAwait(false) is { } record && IsAlive(record) ? record : null;
+    /// <summary>Who takes a backup now, if anybody who lives does.</summary>
+    public static Task<LeaseRecord?> CurrentAsync(BackupRepository repository, CancellationToken cancellationToken = default) =>
+        CurrentAsync(repository, Key, cancellationToken);
+
+    /// <summary>Who copies into the repository now, if anybody who lives does.</summary>
+    public static Task<LeaseRecord?> CurrentCopyAsync(BackupRepository repository, CancellationToken cancellationToken = default) =>
+        CurrentAsync(repository, CopyKey, cancellationToken);
+
+    private static async Task<LeaseRecord?> CurrentAsync(BackupRepository repository, string key, CancellationToken cancellationToken) =>
+        await TryReadAsync(repository, key, cancellationToken).ConfigureAwait(false) is { } record && IsAlive(record) ? record : null;
 
     /// <summary>Says what the lease is for, once the backup has a name.</summary>
     public async Task RenameAsync(string purpose, CancellationToken cancellationToken = default)
@@ -79,7 +98,7 @@ public sealed class BackupLease : IAsyncDisposable
     {
         if (_lost is not null)
             throw _lost;
-        LeaseRecord? holder = await TryReadAsync(_repository, cancellationToken).ConfigureAwait(false);
+        LeaseRecord? holder = await TryReadAsync(_repository, _key, cancellationToken).ConfigureAwait(false);
         if (holder?.Token != _record.Token)
             throw PgErrors.LeaseLost(_repository.Location, holder is null ? "unknown" : $"{holder.HostName}, process {holder.ProcessId}");
     }
@@ -92,9 +111,9 @@ public sealed class BackupLease : IAsyncDisposable
         _stop.Dispose();
         try
         {
-            LeaseRecord? holder = await TryReadAsync(_repository, CancellationToken.None).ConfigureAwait(false);
+            LeaseRecord? holder = await TryReadAsync(_repository, _key, CancellationToken.None).ConfigureAwait(false);
             if (holder?.Token == _record.Token)
-                await _repository.Store.DeleteAsync([Key]).ConfigureAwait(false);
+                await _repository.Store.DeleteAsync([_key]).ConfigureAwait(false);
         }
         catch (PgBackupException)
         {
@@ -106,24 +125,30 @@ public sealed class BackupLease : IAsyncDisposable
         }
     }
 
-    private static async Task TakeAsync(BackupRepository repository, LeaseRecord record, CancellationToken cancellationToken)
+    private static async Task TakeAsync(BackupRepository repository, string key, LeaseRecord record, CancellationToken cancellationToken)
     {
         for (int attempt = 0; ; attempt++)
         {
             try
             {
-                await repository.Store.PutAsync(Key, Serialize(record), PutCondition.IfAbsent, cancellationToken).ConfigureAwait(false);
+                await repository.Store.PutAsync(key, Serialize(record), PutCondition.IfAbsent, cancellationToken).ConfigureAwait(false);
                 return;
             }
             catch (PgBackupException error) when (error.Id == "ObjectExists" && attempt < 3)
             {
-                LeaseRecord? holder = await TryReadAsync(repository, cancellationToken).ConfigureAwait(false);
-                if (holder is null ? !await IsOldAsync(repository, cancellationToken).ConfigureAwait(false) : IsAlive(holder))
-                    throw holder is null ? PgErrors.LeaseUnreadable(repository.Location, Key) : PgErrors.BackupInProgress(repository.Location, holder.Backup, holder.HostName, holder.ProcessId, holder.Since);
-                await repository.Store.DeleteAsync([Key], cancellationToken).ConfigureAwait(false);
+                LeaseRecord? holder = await TryReadAsync(repository, key, cancellationToken).ConfigureAwait(false);
+                if (holder is null ? !await IsOldAsync(repository, key, cancellationToken).ConfigureAwait(false) : IsAlive(holder))
+                    throw Busy(repository, key, holder);
+                await repository.Store.DeleteAsync([key], cancellationToken).ConfigureAwait(false);
             }
         }
     }
+
+    private static PgBackupException Busy(BackupRepository repository, string key, LeaseRecord? holder) => holder is null
+        ? PgErrors.LeaseUnreadable(repository.Location, key)
+        : key == CopyKey
+            ? PgErrors.CopyInProgress(repository.Location, holder.Backup, holder.HostName, holder.ProcessId, holder.Since)
+            : PgErrors.BackupInProgress(repository.Location, holder.Backup, holder.HostName, holder.ProcessId, holder.Since);
 
     private async Task RenewAsync()
     {
@@ -161,18 +186,18 @@ public sealed class BackupLease : IAsyncDisposable
             _record = _record with { RenewedAt = DateTimeOffset.UtcNow };
             content = Serialize(_record);
         }
-        return _repository.Store.PutAsync(Key, content, PutCondition.None, cancellationToken);
+        return _repository.Store.PutAsync(_key, content, PutCondition.None, cancellationToken);
     }
 
     private static byte[] Serialize(LeaseRecord record) => JsonSerializer.SerializeToUtf8Bytes(record, RepositoryJson.Default.LeaseRecord);
 
-    private static async Task<bool> IsOldAsync(BackupRepository repository, CancellationToken cancellationToken) =>
-        await repository.Store.StatAsync(Key, cancellationToken).ConfigureAwait(false) is not { } item || DateTimeOffset.UtcNow - item.LastModified >= LapsesAfter;
+    private static async Task<bool> IsOldAsync(BackupRepository repository, string key, CancellationToken cancellationToken) =>
+        await repository.Store.StatAsync(key, cancellationToken).ConfigureAwait(false) is not { } item || DateTimeOffset.UtcNow - item.LastModified >= LapsesAfter;
 
     /// <summary>Null when there is none, or none that can be read.</summary>
-    private static async Task<LeaseRecord?> TryReadAsync(BackupRepository repository, CancellationToken cancellationToken)
+    private static async Task<LeaseRecord?> TryReadAsync(BackupRepository repository, string key, CancellationToken cancellationToken)
     {
-        byte[]? content = await repository.Store.TryReadAllAsync(Key, cancellationToken).ConfigureAwait(false);
+        byte[]? content = await repository.Store.TryReadAllAsync(key, cancellationToken).ConfigureAwait(false);
         if (content is null)
             return null;
         try

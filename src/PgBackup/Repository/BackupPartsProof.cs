@@ -38,6 +38,11 @@ internal static class BackupPartsProof
                 }
             }
         }
+        else if (sentinel is { PgBackup: not null, CompressedSize: { } written } && stored.Values.Sum(static p => p.Size) is var size && size < written)
+        {
+            // Encrypted, and the key is not here: the sizes still add up.
+            throw PgErrors.BackupDamaged(repository.Location, name.Text, $"its parts have {size} bytes together, its sentinel says {written}.");
+        }
         // Written by us without the label part or the control part, or by wal-g: its lists name the parts, too.
         string? missing = null;
         await FilesMetadataReader.TryReadAsync(
