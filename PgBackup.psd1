@@ -20,6 +20,7 @@
     FunctionsToExport      = @()
     CmdletsToExport        = @(
         'Backup-PgCluster'
+        'Copy-PgBackup'
         'Enable-PgWalArchiving'
         'Get-PgBackup'
         'Get-PgBackupConfiguration'
