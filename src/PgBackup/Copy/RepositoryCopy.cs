@@ -158,7 +158,8 @@ public sealed class RepositoryCopy : IAsyncDisposable
                 _journal.Add(item);
             tally.Add(item);
         }).ConfigureAwait(false);
-        await Parallel.ForEachAsync(backup.PendingWal.Where(w => !_copied.Contains(w.Key)), parallel, (item, token) => CopyWalAsync(item, tally, token)).ConfigureAwait(false);
+        StoredObject[] wal = [.. backup.PendingWal.Where(w => !_copied.Contains(w.Key))]; // Of an earlier backup's copy, before ours adds to it.
+        await Parallel.ForEachAsync(wal, parallel, (item, token) => CopyWalAsync(item, tally, token)).ConfigureAwait(false);
         if (backup is { IsMetadataPending: true, Metadata: { } metadata })
         {
             await _copier.CopyAsync(metadata, PutCondition.None, cancellationToken).ConfigureAwait(false);
