@@ -90,10 +90,15 @@ public static partial class PgErrors
         "Check WALG_S3_SSE and WALG_S3_SSE_KMS_ID, that the key is enabled, and that this credential may use it (kms:GenerateDataKey, kms:Decrypt).",
         location, inner);
 
-    internal static PgBackupException StorageNeedsTls(string location, Exception inner) => new(
+    internal static PgBackupException StorageNeedsTls(string location) => new(
         "StorageNeedsTls", ErrorKind.InvalidArgument, ExitCodes.BadConfiguration,
-        $"Server-side encryption with a key needs a connection by TLS, which the endpoint of '{location}' is not.",
-        "Give an endpoint that begins with https://, or use WALG_S3_SSE=AES256.", location, inner);
+        $"The customer's key of SSE-C would go in the open to the store of '{location}', whose endpoint does not speak TLS.",
+        "Give an endpoint that begins with https://, or use the repository's own encryption in place of WALG_S3_SSE_C.", location);
+
+    internal static PgBackupException ObjectLockRefused(string location, string bucket, string reason, Exception inner) => new(
+        "ObjectLockRefused", ErrorKind.InvalidOperation, ExitCodes.BadConfiguration,
+        $"The store of '{location}' does not take objects with a retention: {reason}",
+        $"Enable object lock on the bucket '{bucket}' (with most stores only when it is created), or leave S3_RETENTION_PERIOD out.", location, inner);
 
     internal static PgBackupException StorageFull(string location, string key, string reason, Exception inner) => new(
         "StorageFull", ErrorKind.ResourceUnavailable, ExitCodes.Failed,

@@ -1,17 +1,18 @@
 namespace PgBackup.Storage.S3;
 
 /// <summary>
-/// A buffer as a request's body. Not seekable unless its SHA-256 is to be signed: of a body that it cannot read twice the SDK signs
-/// <c>UNSIGNED-PAYLOAD</c>, also over plain HTTP, and a pass of SHA-256 (dear without the processor's help) is spared. The body is not
-/// unguarded for that: its Content-MD5 is among the signed headers.
+/// A buffer as a request's body. Unless its SHA-256 is to be signed, it is not seekable when the signature is made: of a body that it cannot
+/// read twice the SDK signs <c>UNSIGNED-PAYLOAD</c>, also over plain HTTP, and a pass of SHA-256 (dear without the processor's help) is
+/// spared. The body is not unguarded for that: its Content-MD5 is among the signed headers.
 /// </summary>
-internal sealed class BodyStream(SegmentBuffer content, bool canSeek, StallGuard guard) : Stream
+internal sealed class BodyStream(SegmentBuffer content, bool isSigned, StallGuard guard) : Stream
 {
+    private bool _canSeek = true;
     private long _position;
 
     public override bool CanRead => true;
 
-    public override bool CanSeek => canSeek;
+    public override bool CanSeek => _canSeek;
 
     public override bool CanWrite => false;
 
@@ -20,7 +21,14 @@ internal sealed class BodyStream(SegmentBuffer content, bool canSeek, StallGuard
     public override long Position
     {
         get => _position;
-        set => _position = canSeek ? value : throw new NotSupportedException();
+        set => _position = _canSeek ? value : throw new NotSupportedException();
+    }
+
+    /// <summary>The request is complete but for its signature.</summary>
+    public void BeforeSignature()
+    {
+        _position = 0;
+        _canSeek = isSigned;
     }
 
     public override int Read(Span<byte> buffer)

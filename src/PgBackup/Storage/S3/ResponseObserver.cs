@@ -25,6 +25,8 @@ internal sealed class ResponseObserver : DelegatingHandler
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
+        // The SDK asks before it sends a body, which costs a round trip for each; a refusal in the middle is as clear.
+        request.Headers.ExpectContinue = false;
         HttpResponseMessage response = await base.SendAsync(request, cancellationToken).ConfigureAwait(false);
         if (response.Headers.Date is { } date)
         {

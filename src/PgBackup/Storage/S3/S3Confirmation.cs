@@ -52,6 +52,12 @@ internal static class S3Confirmation
                 await AskForBucketAsync(context, cancellationToken).ConfigureAwait(false);
             return null;
         }
+        catch (AmazonS3Exception error) when (error.StatusCode is HttpStatusCode.Forbidden or HttpStatusCode.BadRequest or HttpStatusCode.MovedPermanently)
+        {
+            // An answer to HEAD has no body that could say why; the same question by GET has.
+            await AskForReasonAsync(context, key, cancellationToken).ConfigureAwait(false);
+            throw context.Requests.Explain(error, operation);
+        }
         catch (Exception error) when (S3ErrorMapping.IsOfStore(error, cancellationToken))
         {
             throw context.Requests.Explain(error, operation);
@@ -160,6 +166,14 @@ internal static class S3Confirmation
         {
             // It may be locked. That the object is wrong is the error to tell; its reader finds out by the checksum.
         }
+    }
+
+    private static async Task AskForReasonAsync(S3Context context, string key, CancellationToken cancellationToken)
+    {
+        var request = new GetObjectRequest { BucketName = context.Bucket, Key = context.NameOf(key), ByteRange = new ByteRange(0, 0) };
+        context.Settings.Apply(request);
+        using GetObjectResponse response = await context.Requests.RunAsync(
+            S3Operation.Get(key), (client, guard) => client.GetObjectAsync(request, guard.Token), cancellationToken).ConfigureAwait(false);
     }
 
     private static Task AskForBucketAsync(S3Context context, CancellationToken cancellationToken) =>

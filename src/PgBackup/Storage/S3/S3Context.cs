@@ -11,7 +11,7 @@ internal sealed class S3Context(S3Settings settings) : IDisposable
     private readonly string _prefix = settings.Prefix.Length == 0 ? "" : settings.Prefix + "/";
 
     /// <summary>The settings.</summary>
-    public S3Settings Settings { get; } = settings;
+    public S3Settings Settings { get; } = Check(settings);
 
     /// <summary>The repository as its user names it.</summary>
     public string Location { get; } = settings.Location;
@@ -56,6 +56,12 @@ internal sealed class S3Context(S3Settings settings) : IDisposable
         key = null;
         return false;
     }
+
+    /// <summary>A secret that goes with every request goes over TLS, or not off this machine.</summary>
+    private static S3Settings Check(S3Settings settings) =>
+        settings is { ServerSideEncryption: S3ServerSideEncryption.CustomerKey, EndpointUrl: { Scheme: "http", IsLoopback: false } }
+            ? throw Errors.PgErrors.StorageNeedsTls(settings.Location)
+            : settings;
 
     public void Dispose() => Requests.Dispose();
 }

@@ -35,8 +35,6 @@ internal static partial class S3ErrorMapping
             if (inner is AuthenticationException)
                 return PgErrors.StorageCertificateRefused(location, context.Settings.EndpointUrl, Sentence(Deepest(inner).Message), error);
         }
-        if (error is AmazonClientException && error.Message.Contains("HTTPS", StringComparison.Ordinal))
-            return PgErrors.StorageNeedsTls(location, error);
         bool ofConnection = root is SocketException or HttpRequestException
             || error is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.ProxyTunnelError };
         return ofConnection || root is TimeoutException
@@ -72,6 +70,9 @@ internal static partial class S3ErrorMapping
         if (error.ErrorCode?.StartsWith("KMS.", StringComparison.Ordinal) == true || error.ErrorCode == "InvalidEncryptionAlgorithmError"
             || said.Contains("KMS", StringComparison.Ordinal) || said.Contains("kms:", StringComparison.Ordinal))
             return PgErrors.StorageKeyServiceFailed(location, context.Settings.KmsKeyId, Sentence(said.Length == 0 ? error.ErrorCode! : said), error);
+        if (error.StatusCode == HttpStatusCode.BadRequest && operation.Writes && context.Settings.RetentionPeriod is not null
+            && error.ErrorCode is "InvalidRequest" or "InvalidArgument")
+            return PgErrors.ObjectLockRefused(location, context.Settings.Bucket, Sentence(said.Length == 0 ? error.ErrorCode : said), error);
         switch (error.StatusCode)
         {
             case HttpStatusCode.MovedPermanently or HttpStatusCode.TemporaryRedirect:

@@ -17,18 +17,18 @@ internal static class S3Unfinished
         {
             var request = new ListMultipartUploadsRequest
             {
-                BucketName = context.Bucket, Prefix = context.NameOfFolder(folder), KeyMarker = keyMarker, UploadIdMarker = idMarker, Encoding = EncodingType.Url,
+                BucketName = context.Bucket, Prefix = context.NameOfFolder(folder), KeyMarker = keyMarker, UploadIdMarker = idMarker,
             };
             ListMultipartUploadsResponse page = await context.Requests.RunAsync(
                 S3Operation.ListUploads(folder), (client, guard) => client.ListMultipartUploadsAsync(request, guard.Token), cancellationToken).ConfigureAwait(false);
             foreach (MultipartUpload upload in page.MultipartUploads ?? [])
             {
-                if (context.TryKeyOf(S3Listing.Decode(upload.Key, page.EncodingType), out string? key))
+                if (context.TryKeyOf(upload.Key, out string? key))
                     yield return (key, upload.UploadId, new DateTimeOffset((upload.Initiated ?? DateTime.UnixEpoch).ToUniversalTime()));
             }
             if (page.IsTruncated != true || string.IsNullOrEmpty(page.NextKeyMarker) || (page.NextKeyMarker == keyMarker && page.NextUploadIdMarker == idMarker))
                 yield break;
-            keyMarker = S3Listing.Decode(page.NextKeyMarker, page.EncodingType);
+            keyMarker = page.NextKeyMarker;
             idMarker = page.NextUploadIdMarker;
         }
     }

@@ -16,6 +16,8 @@ internal sealed record UploadedPart(int Number, long Size, byte[] Md5, byte[] Cr
 /// </summary>
 internal sealed class S3Upload(S3Context context, string key, PutCondition condition)
 {
+    private const string ContentType = "application/octet-stream";
+
     private readonly string _token = Guid.NewGuid().ToString("N");
     private readonly DateTimeOffset _started = DateTimeOffset.UtcNow + (context.Requests.Observer.ClockSkew ?? TimeSpan.Zero);
     private string? _uploadId;
@@ -51,14 +53,16 @@ internal sealed class S3Upload(S3Context context, string key, PutCondition condi
                 (client, guard, lacks) =>
                 {
                     sent++;
+                    var body = new BodyStream(content, lacks.HasFlag(S3Lack.UnsignedPayload), guard);
                     var request = new PutObjectRequest
                     {
                         BucketName = context.Bucket,
                         Key = context.NameOf(key),
-                        InputStream = new BodyStream(content, lacks.HasFlag(S3Lack.UnsignedPayload), guard),
+                        InputStream = body,
                         AutoCloseStream = false,
                         AutoResetStreamPosition = false,
                         UseChunkEncoding = false,
+                        ContentType = ContentType,
                         MD5Digest = Convert.ToBase64String(md5),
                         ChecksumCRC32 = lacks.HasFlag(S3Lack.Checksum) ? null : Convert.ToBase64String(crc),
                         IfNoneMatch = condition == PutCondition.IfAbsent && !lacks.HasFlag(S3Lack.Condition) ? "*" : null,
@@ -67,6 +71,7 @@ internal sealed class S3Upload(S3Context context, string key, PutCondition condi
                     request.Metadata[S3Confirmation.TokenName] = _token;
                     request.Metadata[S3Confirmation.ContentCrcName] = Convert.ToHexStringLower(crc);
                     context.Settings.Apply(request);
+                    PgBackupS3Client.Attach(request, body);
                     return client.PutObjectAsync(request, guard.Token);
                 },
                 cancellationToken).ConfigureAwait(false);
@@ -96,7 +101,7 @@ internal sealed class S3Upload(S3Context context, string key, PutCondition condi
                 (client, guard, lacks) =>
                 {
                     _hasPartChecksums = !lacks.HasFlag(S3Lack.Checksum);
-                    var request = new InitiateMultipartUploadRequest { BucketName = context.Bucket, Key = context.NameOf(key) };
+                    var request = new InitiateMultipartUploadRequest { BucketName = context.Bucket, Key = context.NameOf(key), ContentType = ContentType };
                     if (_hasPartChecksums)
                         request.ChecksumAlgorithm = ChecksumAlgorithm.CRC32;
                     request.Metadata[S3Confirmation.TokenName] = _token;
@@ -123,6 +128,7 @@ internal sealed class S3Upload(S3Context context, string key, PutCondition condi
                 (_hasPartChecksums ? S3Lack.Checksum : S3Lack.None) | S3Lack.UnsignedPayload,
                 (client, guard, lacks) =>
                 {
+                    var body = new BodyStream(content, lacks.HasFlag(S3Lack.UnsignedPayload), guard);
                     var request = new UploadPartRequest
                     {
                         BucketName = context.Bucket,
@@ -130,12 +136,13 @@ internal sealed class S3Upload(S3Context context, string key, PutCondition condi
                         UploadId = _uploadId,
                         PartNumber = number,
                         PartSize = content.Length,
-                        InputStream = new BodyStream(content, lacks.HasFlag(S3Lack.UnsignedPayload), guard),
+                        InputStream = body,
                         UseChunkEncoding = false,
                         MD5Digest = Convert.ToBase64String(md5),
                         ChecksumCRC32 = _hasPartChecksums && !lacks.HasFlag(S3Lack.Checksum) ? Convert.ToBase64String(crc) : null,
                     };
                     context.Settings.Apply(request);
+                    PgBackupS3Client.Attach(request, body);
                     return client.UploadPartAsync(request, guard.Token);
                 },
                 cancellationToken).ConfigureAwait(false);
