@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using System.Text.Json;
 using PgBackup.Copy;
 using PgBackup.PowerShell.Backups;
 using PgBackup.Repository;
@@ -56,9 +57,12 @@ public sealed class CopyInterruptionTests : IDisposable
         }
         Assert.True(there >= 20);
 
+        using JsonDocument noted = JsonDocument.Parse(await File.ReadAllBytesAsync(journal));
+        int known = noted.RootElement.GetProperty("Objects").GetArrayLength();
+        Assert.InRange(known, 1, there + 2);
         BackupCopyResult result = Assert.Single(await _lab.CopyAsync());
         Assert.Equal(BackupCopyStatus.Copied, result.Status);
-        Assert.True(result.SkippedCount >= 10, $"Only {result.SkippedCount} objects were taken over.");
+        Assert.True(result.SkippedCount >= known, $"Only {result.SkippedCount} objects of {known} were taken over.");
         await _lab.RequireRestorableAsync(plan: false);
         Assert.Empty(CopyLab.Files(_lab.TargetPath, "pgbackup_v1"));
         Assert.DoesNotContain(CopyLab.Files(_lab.TargetPath, "basebackups_005"), f => f.Contains(".tmp.", StringComparison.Ordinal));
@@ -79,8 +83,8 @@ public sealed class CopyInterruptionTests : IDisposable
         Assert.False(File.Exists(Path.Combine(_lab.TargetPath, BackupLease.CopyKey)));
 
         BackupCopyResult result = Assert.Single(await _lab.CopyAsync());
-        Assert.True(result.SkippedCount >= 8, $"Only {result.SkippedCount} objects were taken over.");
-        // One whose content changed meanwhile is copied anew, whatever the journal says.
+        // Those in flight were there, but not proven yet.
+        Assert.True(result.SkippedCount >= 8 - CopyOptions.DefaultThrottleLimit, $"Only {result.SkippedCount} objects were taken over.");
         await _lab.RequireRestorableAsync(plan: false);
     }
 
