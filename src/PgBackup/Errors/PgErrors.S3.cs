@@ -115,11 +115,6 @@ public static partial class PgErrors
         $"The object '{key}' in the repository '{location}' was replaced or removed while it was being read.",
         "Run the command again; if it happens again, find out who else writes to this repository.", key, inner);
 
-    internal static PgBackupException ObjectChecksumWrong(string location, string key, string difference) => new(
-        "ObjectChecksumWrong", ErrorKind.InvalidData, ExitCodes.Failed,
-        $"What the store gave for '{key}' of the repository '{location}' is not what was put there: {difference}",
-        "Run the command again; if it happens again, the object is damaged: take a new full backup.", key);
-
     internal static PgBackupException DeletionIncomplete(string location, IReadOnlyList<string> keys, int asked, string reason, Exception? inner) => new(
         "StorageDeletionIncomplete", ErrorKind.WriteError, ExitCodes.Failed,
         $"{keys.Count} of {asked} objects of the repository '{location}' were not deleted, '{keys[0]}'{(keys.Count > 1 ? $" and '{keys[^1]}'" : "")} among them: {reason}",

@@ -64,8 +64,11 @@ internal static class S3Confirmation
         }
     }
 
-    /// <summary>Throws <c>StorageConfirmationFailed</c> unless what lies there is what was sent; removes it then, if it is surely ours.</summary>
-    public static async Task ConfirmAsync(S3Context context, string key, ExpectedObject expected, CancellationToken cancellationToken)
+    /// <summary>
+    /// Throws <c>StorageConfirmationFailed</c> unless what lies there is what was sent; removes it then, if it is surely ours. True when the store told a digest of our
+    /// bytes, and not their size alone.
+    /// </summary>
+    public static async Task<bool> ConfirmAsync(S3Context context, string key, ExpectedObject expected, CancellationToken cancellationToken)
     {
         long deadline = Environment.TickCount64 + (long)s_patience.TotalMilliseconds;
         for (int attempt = 0; ; attempt++)
@@ -75,11 +78,11 @@ internal static class S3Confirmation
             {
                 // Without a condition the last of two writers wins: ours was stored, and replaced meanwhile.
                 if (IsOfLaterWriter(found, expected))
-                    return;
+                    return false;
             }
             string? difference = found is null ? "nothing lies there." : Difference(found, expected, context.Bucket);
             if (difference is null)
-                return;
+                return HasComparableChecksum(found!, expected) || HasComparableETag(found!, context.Bucket);
             if (found is not null && IsOurs(found, expected))
             {
                 await RemoveWrongAsync(context, key, cancellationToken).ConfigureAwait(false);
@@ -99,15 +102,20 @@ internal static class S3Confirmation
     {
         if (found.ContentLength != expected.Size)
             return string.Create(CultureInfo.InvariantCulture, $"it has {found.ContentLength} bytes instead of {expected.Size}.");
-        // A composite checksum says so by its count; one of another form (of the whole content, say) cannot be compared.
-        if (expected.Checksum is { } checksum && found.ChecksumCRC32 is { Length: > 0 } stored
-            && stored.Contains('-', StringComparison.Ordinal) == checksum.Contains('-', StringComparison.Ordinal) && stored != checksum)
-            return $"its CRC-32 is {stored} instead of {checksum}.";
+        if (HasComparableChecksum(found, expected) && found.ChecksumCRC32 != expected.Checksum)
+            return $"its CRC-32 is {found.ChecksumCRC32} instead of {expected.Checksum}.";
         string etag = Plain(found.ETag);
-        if (IsOfMd5(etag) && HasMd5ETag(found, bucket) && !string.Equals(etag, expected.ETag, StringComparison.OrdinalIgnoreCase))
+        if (HasComparableETag(found, bucket) && !string.Equals(etag, expected.ETag, StringComparison.OrdinalIgnoreCase))
             return $"its ETag is {etag} instead of {expected.ETag}.";
         return null;
     }
+
+    // A composite checksum says so by its count; one of another form (of the whole content, say) cannot be compared.
+    private static bool HasComparableChecksum(GetObjectMetadataResponse found, ExpectedObject expected) =>
+        expected.Checksum is { } checksum && found.ChecksumCRC32 is { Length: > 0 } stored
+        && stored.Contains('-', StringComparison.Ordinal) == checksum.Contains('-', StringComparison.Ordinal);
+
+    private static bool HasComparableETag(GetObjectMetadataResponse found, string bucket) => IsOfMd5(Plain(found.ETag)) && HasMd5ETag(found, bucket);
 
     /// <summary>An ETag without its quotes.</summary>
     public static string Plain(string? etag) => (etag ?? "").Replace("W/", "", StringComparison.Ordinal).Trim('"');

@@ -27,6 +27,9 @@ internal sealed class S3ObjectWriter : ObjectWriter
         _filling = new SegmentBuffer(context.Uploads);
     }
 
+    /// <inheritdoc/>
+    public override bool IsContentProven => _upload.IsProven;
+
     private long PartSize => PartSizes.Of(_parts.Count + 1, _context.Settings.PartSize);
 
     /// <inheritdoc/>

@@ -155,9 +155,9 @@ internal sealed class S3ReadStream : ForwardReadStream
             return;
         _isProven = true;
         if (_crc is not null && $"{_crc.GetCurrentHashAsUInt32():x8}" is var crc && crc != _facts.ContentCrc)
-            throw PgErrors.ObjectChecksumWrong(_context.Location, _key, $"its CRC-32 is {crc} instead of {_facts.ContentCrc}.");
+            throw PgErrors.ObjectDamaged(_key, $"its CRC-32 is {crc} instead of {_facts.ContentCrc}");
         if (_md5 is not null && Convert.ToHexStringLower(_md5.GetHashAndReset()) is var md5 && md5 != S3Confirmation.Plain(_facts.ETag))
-            throw PgErrors.ObjectChecksumWrong(_context.Location, _key, $"its MD5 is {md5} instead of {S3Confirmation.Plain(_facts.ETag)}.");
+            throw PgErrors.ObjectDamaged(_key, $"its MD5 is {md5} instead of {S3Confirmation.Plain(_facts.ETag)}");
     }
 
     private void ReadAhead()

@@ -37,6 +37,9 @@ internal sealed class S3Upload(S3Context context, string key, PutCondition condi
             throw PgErrors.ObjectExists(context.Location, key);
     }
 
+    /// <summary>After the confirmation: whether the store told a digest that is that of what was sent.</summary>
+    public bool IsProven { get; private set; }
+
     /// <summary>Puts the whole object with one request, and confirms it.</summary>
     public async Task PutAsync(SegmentBuffer content, CancellationToken cancellationToken)
     {
@@ -86,7 +89,7 @@ internal sealed class S3Upload(S3Context context, string key, PutCondition condi
         {
             throw Requests.Explain(error, S3Operation.Put(key));
         }
-        await S3Confirmation.ConfirmAsync(context, key, expected, cancellationToken).ConfigureAwait(false);
+        IsProven = await S3Confirmation.ConfirmAsync(context, key, expected, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Begins a multipart upload.</summary>
@@ -198,7 +201,7 @@ internal sealed class S3Upload(S3Context context, string key, PutCondition condi
             throw Requests.Explain(error, S3Operation.Put(key));
         }
         _uploadId = null;
-        await S3Confirmation.ConfirmAsync(context, key, expected, cancellationToken).ConfigureAwait(false);
+        IsProven = await S3Confirmation.ConfirmAsync(context, key, expected, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Aborts the multipart upload, so that its parts take no room.</summary>
