@@ -4,6 +4,7 @@
 param(
     [Parameter(Mandatory, Position = 0)] [string] $Path,
     [Parameter(Mandatory)] [string] $Repository,
+    [string] $ConfigPath,
     [string] $KeyPath,
     [ValidateSet('none', 'hex', 'base64')] [string] $KeyTransform,
     [switch] $RequireKey
@@ -19,7 +20,8 @@ try {
         exit 12
     }
     Import-Module -Name ([IO.Path]::Combine($PSScriptRoot, '..', 'PgBackup.psd1'))
-    $null = Push-PgWal -LiteralPath $Path -Repository $Repository
+    $configuration = if ($ConfigPath) { @{ ConfigPath = $ConfigPath } } else { @{} }
+    $null = Push-PgWal -LiteralPath $Path -Repository $Repository @configuration
 }
 catch {
     $text = if ($_.ErrorDetails.RecommendedAction) { "$($_.ErrorDetails.Message) Hint: $($_.ErrorDetails.RecommendedAction)" } else { $_.Exception.Message }

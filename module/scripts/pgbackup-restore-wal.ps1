@@ -7,6 +7,7 @@ param(
     [Parameter(Mandatory, Position = 0)] [string] $Name,
     [Parameter(Mandatory, Position = 1)] [string] $Destination,
     [Parameter(Mandatory)] [string] $Repository,
+    [string] $ConfigPath,
     [string] $KeyPath,
     [ValidateSet('none', 'hex', 'base64')] [string] $KeyTransform,
     [switch] $RequireKey
@@ -22,7 +23,8 @@ try {
         exit 126
     }
     Import-Module -Name ([IO.Path]::Combine($PSScriptRoot, '..', 'PgBackup.psd1'))
-    $null = Restore-PgWal -Name $Name -Destination $Destination -Repository $Repository
+    $configuration = if ($ConfigPath) { @{ ConfigPath = $ConfigPath } } else { @{} }
+    $null = Restore-PgWal -Name $Name -Destination $Destination -Repository $Repository @configuration
 }
 catch {
     $text = if ($_.ErrorDetails.RecommendedAction) { "$($_.ErrorDetails.Message) Hint: $($_.ErrorDetails.RecommendedAction)" } else { $_.Exception.Message }

@@ -49,6 +49,22 @@ Describe 'The module beside older versions of its dependencies' {
         Invoke-Session "$loadOlder $useNpgsql; $versions" |
             Should -Be @(Invoke-Session $useNpgsql; 'Npgsql 10 in PgBackup'; 'Npgsql 9 in Default'; 'PgBackup.Engine 0 in PgBackup')
     }
+
+    It 'reads a configuration file and asks a bucket with its own YamlDotNet and AWSSDK' {
+        # Nobody listens there: the answer is that of the store's own code.
+        Set-Content "$TestDrive/config.yaml" "repositories: { main: { location: 's3://bucket/x', endpointUrl: 'http://127.0.0.1:1', region: eu, maxRetries: 0 } }"
+        $useStore = "Get-PgBackupConfiguration -ConfigPath '$TestDrive/config.yaml' -Repository main -Name repository.region | ForEach-Object Value
+            `$credential = [pscredential]::new('a', (ConvertTo-SecureString 's' -AsPlainText -Force))
+            try { Get-PgBackup -ConfigPath '$TestDrive/config.yaml' -Repository main -StorageCredential `$credential } catch { `$_.FullyQualifiedErrorId }"
+        $own = "[AppDomain]::CurrentDomain.GetAssemblies() | Where-Object { `$_.GetName().Name -in 'YamlDotNet', 'AWSSDK.Core' } |
+            ForEach-Object { '{0} {1} in {2}' -f `$_.GetName().Name, `$_.GetName().Version.Major, [Runtime.Loader.AssemblyLoadContext]::GetLoadContext(`$_).Name } | Sort-Object"
+        $alone = Invoke-Session $useStore
+        $alone[0] | Should -Be 'eu'
+        $alone[1] | Should -BeLike '*,PgBackup.PowerShell.Backups.GetPgBackupCommand'
+        $alone[1] | Should -Not -BeLike 'UnexpectedFailure*'
+        Invoke-Session "$loadOlder $useStore; $own" |
+            Should -Be @($alone; 'AWSSDK.Core 3 in Default'; 'AWSSDK.Core 4 in PgBackup'; 'YamlDotNet 16 in Default'; 'YamlDotNet 18 in PgBackup')
+    }
 }
 
 Describe 'Native libraries' {

@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Management.Automation;
 using PgBackup.Configuration;
+using PgBackup.Configuration.Handover;
 using PgBackup.Errors;
 using PgBackup.PowerShell.Parameters;
 using PgBackup.PowerShell.Pipeline;
@@ -88,6 +89,19 @@ public abstract class PgRestoreCmdlet : PgRepositoryCmdlet
     [ValidateNotNullOrEmpty]
     public string? RestoreCommand { get; set; }
 
+    /// <summary>
+    /// Where the configuration of restore_command is written, when one is needed; /etc/pgbackup/config.yaml when this runs as root, else the file of the account that owns the cluster.
+    /// </summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? ServerConfigPath { get; set; }
+
+    /// <summary>What restore_command is told of the repository; null when the command was given.</summary>
+    private protected CommandConfiguration? Handover { get; private set; }
+
+    /// <summary>The account that was named as the owner of the restored cluster.</summary>
+    private protected virtual string? OwnerName => null;
+
     /// <summary>The repository's settings.</summary>
     private protected RepositorySettings Settings { get; private set; } = null!;
 
@@ -111,8 +125,20 @@ public abstract class PgRestoreCmdlet : PgRepositoryCmdlet
             TablespaceMapping = Mapping(),
             Force = Force,
             KeepArchiving = KeepArchiving,
-            RestoreCommand = RestoreCommand ?? EntryCommand.For(EntryScripts.FolderFor(this), Settings.Location).RestoreCommand,
+            RestoreCommand = RestoreCommand ?? OwnCommand(),
         };
+    }
+
+    // It runs as the account that will own the cluster, in the environment of its server.
+    private string OwnCommand()
+    {
+        string? destination = Destination is null ? null : ResolveFolder(Destination);
+        CommandAccount account = (OwnerName is null ? null : CommandAccount.Named(OwnerName))
+            ?? (destination is null ? null : CommandAccount.OwnerOf(destination) is { User: not 0 } owner ? owner : null)
+            ?? (Platform.Posix.IsRoot ? CommandAccount.Named("postgres") : null)
+            ?? CommandAccount.Current();
+        Handover = CommandConfiguration.Plan(Settings, account, ServerConfigPath is null ? null : ResolveFolder(ServerConfigPath));
+        return EntryCommand.For(EntryScripts.FolderFor(this), Handover).RestoreCommand;
     }
 
     private RestoreTarget Target() => ParameterSetName switch

@@ -55,6 +55,9 @@ public sealed class RestorePgPointInTimeCommand : PgRestoreCmdlet
     private protected override string? Destination => DataDirectory;
 
     /// <inheritdoc/>
+    private protected override string? OwnerName => Owner;
+
+    /// <inheritdoc/>
     protected override void Prepare()
     {
         base.Prepare();
@@ -76,6 +79,7 @@ public sealed class RestorePgPointInTimeCommand : PgRestoreCmdlet
     /// <inheritdoc/>
     protected override async Task RunAsync(IPipeline pipeline, CancellationToken cancellationToken)
     {
+        Handover?.RequireUsable();
         PointInTimeRestore restore = await PointInTimeRestore.PrepareAsync(
             BackupRepository.Open(Settings), _options, pipeline.Log, pipeline.Progress, cancellationToken);
         string action = StopServer ? $"Stop the server, set its data directory aside, and restore {restore.Plan}"
@@ -85,6 +89,11 @@ public sealed class RestorePgPointInTimeCommand : PgRestoreCmdlet
             return;
         if (_asks && !await pipeline.ShouldContinueAsync($"{action} in '{Request.DataDirectory}'?", "Restore-PgPointInTime"))
             return;
+        if (Handover is { Files.Count: > 0 })
+        {
+            Handover.Write();
+            pipeline.Log.Warning($"For restore_command of the restored server these files were written: {string.Join(", ", Handover.Files)}.");
+        }
         await pipeline.WriteObjectAsync(await restore.RunAsync(cancellationToken));
     }
 }

@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using PgBackup.Configuration;
+using PgBackup.Configuration.Handover;
 using PgBackup.Postgres.Server;
 using PgBackup.PowerShell.Parameters;
 using PgBackup.PowerShell.Pipeline;
@@ -15,7 +16,9 @@ public sealed class EnablePgWalArchivingCommand : PgServerCmdlet
 {
     private ServerConnectionSettings _server = null!;
     private RepositorySettings? _settings;
-    private EntryCommand? _entry;
+    private string? _scripts;
+    private bool _isWhatIf;
+    private string? _serverConfigPath;
 
     /// <summary>How long a segment waits at most before it is archived; the server's own bound, or 60 s where it has none.</summary>
     [Parameter]
@@ -28,6 +31,13 @@ public sealed class EnablePgWalArchivingCommand : PgServerCmdlet
     [ValidateNotNullOrEmpty]
     public string? ArchiveCommand { get; set; }
 
+    /// <summary>
+    /// Where the configuration of the server's commands is written, when one is needed; /etc/pgbackup/config.yaml when this runs as root, else the file of the server's account.
+    /// </summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? ServerConfigPath { get; set; }
+
     /// <summary>Leaves the reload of the server's configuration to somebody else.</summary>
     [Parameter]
     public SwitchParameter NoReload { get; set; }
@@ -36,23 +46,34 @@ public sealed class EnablePgWalArchivingCommand : PgServerCmdlet
     protected override void Prepare()
     {
         _server = ResolveServer();
+        _isWhatIf = GetVariableValue("WhatIfPreference") is true or SwitchParameter { IsPresent: true };
         if (ArchiveCommand is not null)
             return;
         _settings = ResolveRepository();
-        _entry = EntryCommand.For(EntryScripts.FolderFor(this), _settings.Location);
+        _scripts = EntryScripts.FolderFor(this);
+        _serverConfigPath = ServerConfigPath is null ? null : ResolveFolder(ServerConfigPath);
     }
 
     /// <inheritdoc/>
     protected override async Task RunAsync(IPipeline pipeline, CancellationToken cancellationToken)
     {
         await using ServerSession session = await ServerSession.OpenMaintenanceAsync(_server, cancellationToken);
+        CommandConfiguration? configuration = null;
+        EntryCommand? entry = null;
         if (_settings is not null)
+        {
             await WalArchiving.RequireIdentityAsync(session, BackupRepository.Open(_settings), cancellationToken);
-        WalArchivingPlan plan = await WalArchiving.PlanAsync(session, ArchiveCommand ?? _entry!.ArchiveCommand, ArchiveTimeout, cancellationToken);
+            configuration = CommandConfiguration.Plan(_settings, await CommandAccess.AccountOfAsync(session, _settings, cancellationToken), _serverConfigPath);
+            configuration.RequireUsable();
+            entry = EntryCommand.For(_scripts!, configuration);
+        }
+        WalArchivingPlan plan = await WalArchiving.PlanAsync(session, ArchiveCommand ?? entry!.ArchiveCommand, ArchiveTimeout, cancellationToken);
         foreach (string warning in plan.Warnings)
             pipeline.Log.Warning(warning);
-        if (_entry is not null && WalArchiving.KeyWarning(_entry) is { } keyWarning)
+        if (entry is not null && WalArchiving.KeyWarning(entry) is { } keyWarning)
             pipeline.Log.Warning(keyWarning);
+        if (configuration is not null && !await HandOverAsync(session, configuration, pipeline, cancellationToken))
+            plan = plan with { Settings = [.. plan.Settings.Where(setting => setting.Name != "archive_command")] };
 
         var confirmed = new List<WalArchivingSetting>();
         foreach (WalArchivingSetting setting in plan.Settings)
@@ -68,5 +89,22 @@ public sealed class EnablePgWalArchivingCommand : PgServerCmdlet
         await pipeline.WriteObjectAsync(settings, enumerate: true);
         if (act && settings.Any(setting => setting.Needs == SettingNeeds.Restart))
             pipeline.Log.Warning($"The server {session.Server} must be restarted before it archives.");
+    }
+
+    // False when a file was declined, without which the command must not be set. Under -WhatIf everything is declined, and all there is to show is shown.
+    private async Task<bool> HandOverAsync(ServerSession session, CommandConfiguration configuration, IPipeline pipeline, CancellationToken cancellationToken)
+    {
+        bool confirmed = true;
+        foreach (PlannedFile file in configuration.Files)
+            confirmed &= await pipeline.ShouldProcessAsync(file.Path, file.IsSecret ? "Write a secret for the server's account" : "Write the configuration of archive_command");
+        if (!confirmed)
+            return _isWhatIf;
+        configuration.Write();
+        foreach (PlannedFile file in configuration.Files.Where(file => file.IsSecret))
+            pipeline.Log.Warning($"A secret for the server's account was written to '{file.Path}' (0600), to which the configuration '{configuration.ConfigPath}' refers.");
+        if (configuration.ConfigPath is { } path)
+            pipeline.Log.Information($"archive_command uses the configuration '{path}'.");
+        await CommandAccess.ProveAsync(session, configuration, cancellationToken);
+        return true;
     }
 }

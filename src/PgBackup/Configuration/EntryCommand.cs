@@ -1,3 +1,4 @@
+using PgBackup.Configuration.Handover;
 using PgBackup.Errors;
 
 namespace PgBackup.Configuration;
@@ -45,6 +46,9 @@ public sealed record EntryCommand
     /// <summary>The repository.</summary>
     public string Repository { get; }
 
+    /// <summary>The configuration file that names the repository; null when none is needed.</summary>
+    public string? ConfigPath { get; init; }
+
     /// <summary>The file of the encryption key; null when there is none.</summary>
     public string? KeyPath { get; init; }
 
@@ -69,26 +73,19 @@ public sealed record EntryCommand
         : " || case $? in 74) exit 1;; 143) exit 143;; *) exit 126;; esac");
 
     /// <summary>
-    /// The commands for a repository, with the program of <see cref="FindProgram()"/> and the key as WAL-G's environment names it.
-    /// Throws <c>PowerShellNotFound</c>, <c>EntryPathUnusable</c>.
+    /// The commands for a repository, with the program of <see cref="FindProgram()"/>. Throws <c>PowerShellNotFound</c>, <c>EntryPathUnusable</c>.
     /// </summary>
     /// <param name="scriptFolder">The module's folder of entry scripts.</param>
-    /// <param name="repository">The repository, as a full path.</param>
-    public static EntryCommand For(string scriptFolder, string repository) => For(scriptFolder, repository, FindProgram(), Environment.GetEnvironmentVariable);
+    /// <param name="configuration">What the commands are told of the repository.</param>
+    public static EntryCommand For(string scriptFolder, CommandConfiguration configuration) => For(scriptFolder, configuration, FindProgram());
 
-    internal static EntryCommand For(string scriptFolder, string repository, string program, Func<string, string?> environment)
+    internal static EntryCommand For(string scriptFolder, CommandConfiguration configuration, string program) => new(program, scriptFolder, configuration.Repository)
     {
-        string? Setting(string name) => environment(name) is { Length: > 0 } value ? value : null;
-
-        bool direct = Setting("WALG_LIBSODIUM_KEY") is not null;
-        string? keyPath = direct ? null : Setting("WALG_LIBSODIUM_KEY_PATH");
-        return new EntryCommand(program, scriptFolder, repository)
-        {
-            KeyPath = keyPath is null ? null : Path.GetFullPath(keyPath),
-            KeyTransform = keyPath is null ? null : Setting("WALG_LIBSODIUM_KEY_TRANSFORM"),
-            RequireKey = direct,
-        };
-    }
+        ConfigPath = configuration.ConfigPath,
+        KeyPath = configuration.KeyPath,
+        KeyTransform = configuration.KeyTransform,
+        RequireKey = configuration.RequireKey,
+    };
 
     /// <summary>
     /// The program that runs the entry scripts: what PGBACKUP_POWERSHELL names, else the pwsh that runs this, else the pwsh on the PATH.
@@ -122,6 +119,8 @@ public sealed record EntryCommand
         };
         foreach (string placeholder in placeholders)
             parts.Add(_windows ? $"\"{placeholder}\"" : $"'{placeholder}'");
+        if (ConfigPath is not null)
+            parts.AddRange(["-ConfigPath", Quote(ConfigPath)]);
         parts.AddRange(["-Repository", Quote(Repository)]);
         if (KeyPath is not null)
             parts.AddRange(["-KeyPath", Quote(KeyPath)]);

@@ -142,6 +142,19 @@ internal static partial class Posix
         }
     }
 
+    /// <summary>The groups of an account, its own among them.</summary>
+    public static unsafe uint[] GroupsOf(string name, uint group)
+    {
+        int count = 256;
+        uint[] groups = new uint[count];
+        fixed (uint* memory = groups)
+        {
+            if (GetGroupList(name, group, memory, &count) < 0)
+                return [group];
+        }
+        return groups[..count];
+    }
+
     private static IOException LastError(string action)
     {
         int error = Marshal.GetLastPInvokeError();
@@ -186,6 +199,9 @@ internal static partial class Posix
 
     [LibraryImport("libc", EntryPoint = "getpwuid_r")]
     private static unsafe partial int GetPwUid(uint user, Passwd* entry, byte* buffer, nuint length, Passwd** result);
+
+    [LibraryImport("libc", EntryPoint = "getgrouplist", StringMarshalling = StringMarshalling.Utf8)]
+    private static unsafe partial int GetGroupList(string name, uint group, uint* groups, int* count);
 
     [StructLayout(LayoutKind.Sequential)]
     private unsafe struct Passwd

@@ -107,19 +107,6 @@ public sealed class EntryCommandTests
         Assert.Equal("PowerShellNotFound", Assert.Throws<PgBackupException>(() => EntryCommand.FindProgram(null, Read)).Id);
     }
 
-    [Fact]
-    public void AKeyFileIsNamedAndAKeyInTheEnvironmentIsOnlyRequired()
-    {
-        var environment = new Dictionary<string, string?> { ["WALG_LIBSODIUM_KEY_PATH"] = "/etc/key", ["WALG_LIBSODIUM_KEY_TRANSFORM"] = "hex" };
-        string? Read(string name) => environment.GetValueOrDefault(name);
-
-        Assert.EndsWith(" -KeyPath '/etc/key' -KeyTransform 'hex'", EntryCommand.For("/s", "/r", "/p", Read).ArchiveCommand, StringComparison.Ordinal);
-        environment["WALG_LIBSODIUM_KEY"] = "canary-canary-canary-canary";
-        string command = EntryCommand.For("/s", "/r", "/p", Read).RestoreCommand;
-        Assert.Contains(" -RequireKey ", command, StringComparison.Ordinal);
-        Assert.DoesNotContain("canary", command, StringComparison.Ordinal);
-    }
-
     // PostgreSQL: BuildArchiveCommand / replace_percent_placeholders.
     private static string Expand(string command, string path)
     {

@@ -1,0 +1,224 @@
+using PgBackup.Codecs;
+using PgBackup.Configuration.Files;
+using PgBackup.Errors;
+using PgBackup.Storage.S3;
+
+namespace PgBackup.Configuration.Handover;
+
+/// <summary>
+/// What archive_command and restore_command are told of a repository. They run in the server's environment, as its account: what the user's parameters, files and variables say must be in a
+/// file that this account can read. That is the user's own file where it says all there is to say, else one that is written.
+/// </summary>
+public sealed class CommandConfiguration
+{
+    private readonly CommandAccount _account;
+    private readonly List<PlannedFile> _files = [];
+    private readonly List<(string What, string Path)> _references = [];
+    private PgBackupException? _obstacle;
+
+    private CommandConfiguration(RepositorySettings settings, CommandAccount account)
+    {
+        _account = account;
+        Repository = settings.Location;
+        RequireKey = settings.Key is { FilePath: null } && !IsGivenKey(settings);
+    }
+
+    /// <summary>The configuration file that the commands name; null when they need none.</summary>
+    public string? ConfigPath { get; private set; }
+
+    /// <summary>The repository as the commands name it.</summary>
+    public string Repository { get; private set; }
+
+    /// <summary>The file of the key that the commands name; null when there is none, or the configuration file names it.</summary>
+    public string? KeyPath { get; private set; }
+
+    /// <summary>How that key is written.</summary>
+    public string? KeyTransform { get; private set; }
+
+    /// <summary>Whether the key is in the environment alone, where the commands must find it too.</summary>
+    public bool RequireKey { get; }
+
+    /// <summary>The files that must be written before the commands can run; those that are there already are left out.</summary>
+    public IReadOnlyList<PlannedFile> Files => _files;
+
+    /// <summary>The files that the account must be able to read.</summary>
+    public IEnumerable<string> NeededFiles => _references.Select(reference => reference.Path);
+
+    /// <summary>Plans; writes nothing. Throws <c>ConfigurationInvalid</c> and its like for a file that is in the place of the new one.</summary>
+    /// <param name="settings">The repository.</param>
+    /// <param name="account">Who runs the commands.</param>
+    /// <param name="configPath">Where a file is to be written; null: the machine's file when this runs as root, else the account's own.</param>
+    public static CommandConfiguration Plan(RepositorySettings settings, CommandAccount account, string? configPath)
+    {
+        var plan = new CommandConfiguration(settings, account);
+        if (!NeedsFile(settings))
+            plan.NameDirectly(settings);
+        else if (IsOfFileAlone(settings) && plan.CanUse(settings))
+            (plan.ConfigPath, plan.Repository) = (settings.ConfigPath, settings.Name!);
+        else
+            plan.PlanFile(settings, configPath);
+        foreach ((string what, string path) in plan._references)
+        {
+            if (plan._obstacle is null && !plan._files.Exists(file => file.Path == path) && !account.CanRead(path))
+                plan._obstacle = PgErrors.CommandFileUnreadable(what, path, account.Name);
+        }
+        return plan;
+    }
+
+    /// <summary>
+    /// Refuses a plan that cannot work. Throws <c>CommandFileUnreadable</c>, <c>CommandFileInTheWay</c>, <c>CommandFileNotWritten</c>, <c>TemporaryCredential</c>, <c>CommandProfileUnusable</c>.
+    /// </summary>
+    public void RequireUsable()
+    {
+        if (_obstacle is not null)
+            throw _obstacle;
+    }
+
+    /// <summary>Writes the files. Throws <c>CommandFileNotWritten</c>.</summary>
+    public void Write()
+    {
+        foreach (PlannedFile file in _files)
+            file.Write(_account);
+    }
+
+    // A folder with nothing but defaults and perhaps a key file is told in the command itself.
+    internal static bool NeedsFile(RepositorySettings settings) => settings.Name is not null || settings.Storage is S3Settings || IsGivenKey(settings)
+        || settings.Values.Any(value => value.Name.StartsWith("compression", StringComparison.Ordinal) && value.Source != ConfigurationValue.DefaultSource);
+
+    private static bool IsOfFileAlone(RepositorySettings settings) => settings.Name is not null && settings.Values.All(
+        value => value.Source == ConfigurationValue.DefaultSource || value.Name == "location" || value.Source.StartsWith(settings.ConfigPath + ":", StringComparison.Ordinal));
+
+    // A key that was handed over as such, in no file and no variable.
+    private static bool IsGivenKey(RepositorySettings settings) =>
+        settings.Key is { FilePath: null } && settings.Values.Any(value => value is { Name: "encryption", Source: "parameter" });
+
+    private void NameDirectly(RepositorySettings settings)
+    {
+        if (settings.Key is not { FilePath: { } path } key)
+            return;
+        (KeyPath, KeyTransform) = (path, TransformName(key));
+        _references.Add(("the key file", path));
+    }
+
+    private bool CanUse(RepositorySettings settings)
+    {
+        string[] keys = ["credentialsFile", "caCertificateFile", "customerKeyFile", "encryption.keyFile"];
+        (string, string)[] needed = [("the configuration file", settings.ConfigPath!), .. keys.Where(settings.FileSettings.ContainsKey).Select(key => ($"the {key}", settings.FileSettings[key].Text))];
+        bool usable = needed.All(reference => _account.CanRead(reference.Item2));
+        if (usable)
+            _references.AddRange(needed);
+        return usable && !settings.FileSettings.Values.Any(setting => setting.Name == "profile" && !settings.FileSettings.ContainsKey("credentialsFile"));
+    }
+
+    private void PlanFile(RepositorySettings settings, string? configPath)
+    {
+        if (!_account.IsCurrent && !Platform.Posix.IsRoot)
+            _obstacle = PgErrors.CommandAccountOther(_account.Name);
+        string path = configPath ?? (OperatingSystem.IsWindows() || Platform.Posix.IsRoot
+            ? Path.Combine(ConfigurationPlaces.DefaultMachineFolder, "config.yaml")
+            : ConfigurationPlaces.UserFileOf(_account.Home));
+        string name = settings.Name ?? "main";
+        string folder = Path.GetDirectoryName(path)!;
+        RepositoryReferences references = References(settings, folder, Path.GetFileNameWithoutExtension(path));
+        string text = RepositoryText.Of(name, settings, references);
+        (ConfigPath, Repository) = (path, name);
+        foreach (string candidate in new[] { path, Path.Combine(folder, $"{Path.GetFileNameWithoutExtension(path)}-commands.yaml") })
+        {
+            var file = new PlannedFile(candidate, text, (settings.Storage as S3Settings)?.ProxyUrl is { UserInfo.Length: > 0 });
+            if (NameIn(file) is { } known)
+            {
+                (ConfigPath, Repository) = (candidate, known);
+                _references.Add(("the configuration file", candidate));
+                return;
+            }
+            if (TryAdd(file, "the configuration file"))
+            {
+                ConfigPath = candidate;
+                return;
+            }
+        }
+        _obstacle ??= PgErrors.CommandFileInTheWay(path);
+    }
+
+    // A file of somebody's that says of this repository what ours would say needs no other beside it.
+    private static string? NameIn(PlannedFile file)
+    {
+        if (!File.Exists(file.Path))
+            return null;
+        ConfigurationFile ours = ConfigurationFile.Parse(file.Path, file.Text, null);
+        ConfiguredThing wanted = ours.Repository(ours.RepositoryNames.First())!;
+        ConfigurationFile there = ConfigurationFile.Load(file.Path, null);
+        return there.RepositoryNames.FirstOrDefault(name => there.Repository(name) is { } one && one.Settings.Count == wanted.Settings.Count
+            && one.Settings.All(setting => wanted.Settings.TryGetValue(setting.Key, out Setting? other) && other.Text == setting.Value.Text));
+    }
+
+    private RepositoryReferences References(RepositorySettings settings, string folder, string baseName)
+    {
+        (string? profile, string? credentials, string? customerKey) = settings.Storage is S3Settings s3 ? OfBucket(s3, settings, folder, baseName) : default;
+        if (settings.Key is null || RequireKey)
+            return new RepositoryReferences(profile, credentials, customerKey, null, null);
+        if (settings.Key.FilePath is { } keyFile)
+        {
+            _references.Add(("the key file", keyFile));
+            return new RepositoryReferences(profile, credentials, customerKey, keyFile, TransformName(settings.Key));
+        }
+        string made = AddSecret(folder, baseName, ["encryption.key"], Convert.ToBase64String(settings.Key.Bytes) + "\n", "the key file");
+        return new RepositoryReferences(profile, credentials, customerKey, made, "base64");
+    }
+
+    private (string? Profile, string? Credentials, string? CustomerKey) OfBucket(S3Settings s3, RepositorySettings settings, string folder, string baseName)
+    {
+        if (s3.CaCertificateFile is { } authorities)
+            _references.Add(("the file of certificate authorities", authorities));
+        string? customerKey = settings.FileSettings.GetValueOrDefault("customerKeyFile")?.Text;
+        if (customerKey is not null)
+            _references.Add(("the customer key file", customerKey));
+        else if (s3.CustomerKey is { } key)
+            customerKey = AddSecret(folder, baseName, ["customer.key"], key.Reveal() + "\n", "the customer key file");
+
+        if (s3.Credential is { } given)
+        {
+            if (given.SessionToken is not null)
+                _obstacle ??= PgErrors.TemporaryCredential();
+            string text = $"{RepositoryText.Mark}\n[default]\naws_access_key_id = {given.AccessKey}\naws_secret_access_key = {given.SecretKey.Reveal()}\n";
+            return (null, AddSecret(folder, baseName, ["credentials"], text, "the credentials file"), customerKey);
+        }
+        string own = s3.CredentialsFile ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".aws", "credentials");
+        string? profile = s3.ProfileName ?? (!_account.IsCurrent && CredentialsText.Has(own, "default") ? "default" : null);
+        if (profile is null)
+            return (null, null, customerKey); // The host's role, or what the account itself has.
+        if (!CredentialsText.Has(own, profile))
+            _obstacle ??= PgErrors.ProfileNotInFile(profile, own);
+        _references.Add(("the credentials file", own));
+        return (profile, own, customerKey);
+    }
+
+    private string AddSecret(string folder, string baseName, string[] names, string text, string what)
+    {
+        string path = "";
+        foreach (string name in names.Append($"{baseName}.{names[0]}"))
+        {
+            path = Path.Combine(folder, name);
+            if (TryAdd(new PlannedFile(path, text, IsSecret: true), what))
+                return path;
+        }
+        _obstacle ??= PgErrors.CommandFileInTheWay(path);
+        return path;
+    }
+
+    // Only what was written here may be replaced; a key alone in its file bears no mark, and another key is never thrown away.
+    private bool TryAdd(PlannedFile file, string what)
+    {
+        if (File.Exists(file.Path) && !_account.IsCurrent && !Platform.Posix.IsRoot)
+            return false;
+        bool isThere = file.IsThere;
+        if (!isThere && File.Exists(file.Path) && File.ReadLines(file.Path).FirstOrDefault() != RepositoryText.Mark)
+            return false;
+        if (!isThere || !_account.CanRead(file.Path))
+            _files.Add(file);
+        _references.Add((what, file.Path));
+        return true;
+    }
+
+    private static string TransformName(EncryptionKey key) => key.Transform.ToString().ToLowerInvariant();
+}
