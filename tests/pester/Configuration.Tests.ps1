@@ -101,9 +101,10 @@ Describe 'A server that archives by a configuration file' {
         $env:WALG_COMPRESSION_METHOD = 'lz4'
         $written = Join-Path $cluster.Folder 'etc/config.yaml'
         try {
-            $null = Enable-PgWalArchiving @server -Repository $repository -ServerConfigPath $written -WhatIf
+            $shown = Enable-PgWalArchiving @server -Repository $repository -ServerConfigPath $written -WhatIf -WarningAction Ignore
+            ($shown | Where-Object Name -eq archive_command).NewValue | Should -BeLike "*-ConfigPath '$written'*"
             Test-Path $written | Should -BeFalse
-            $settings = Enable-PgWalArchiving @server -Repository $repository -ServerConfigPath $written
+            $settings = Enable-PgWalArchiving @server -Repository $repository -ServerConfigPath $written -WarningAction Ignore
             (Enable-PgWalArchiving @server -Repository $repository -ServerConfigPath $written).IsChanged | Should -Not -Contain $true
         }
         finally { $env:WALG_COMPRESSION_METHOD = $null }
@@ -116,7 +117,7 @@ Describe 'A server that archives by a configuration file' {
         Set-Content "$TestDrive/key" ('a' * 64)
         chmod 600 "$TestDrive/key"
         $hidden = Join-Path $cluster.Folder 'hidden.yaml'
-        Set-Content $hidden "repositories: { orders: { location: '$repository', encryption: { keyFile: '$TestDrive/key', keyTransform: hex } } }"
+        Set-Content $hidden "repositories: { orders: { location: '$repository-encrypted', encryption: { keyFile: '$TestDrive/key', keyTransform: hex } } }"
         { Enable-PgWalArchiving @server -Repository orders -ConfigPath $hidden -ServerConfigPath "$TestDrive/x.yaml" } | Should -Throw -ErrorId 'CommandFileUnreadable,*'
     }
 

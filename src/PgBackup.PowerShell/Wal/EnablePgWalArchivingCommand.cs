@@ -46,7 +46,8 @@ public sealed class EnablePgWalArchivingCommand : PgServerCmdlet
     protected override void Prepare()
     {
         _server = ResolveServer();
-        _isWhatIf = GetVariableValue("WhatIfPreference") is true or SwitchParameter { IsPresent: true };
+        object? whatIf = MyInvocation.BoundParameters.TryGetValue("WhatIf", out object? given) ? given : GetVariableValue("WhatIfPreference");
+        _isWhatIf = whatIf is true or SwitchParameter { IsPresent: true };
         if (ArchiveCommand is not null)
             return;
         _settings = ResolveRepository();
