@@ -5,8 +5,8 @@ namespace PgBackup.Storage.S3;
 /// <summary>What all parts of a store share.</summary>
 internal sealed class S3Context(S3Settings settings) : IDisposable
 {
-    private const long UploadMemory = 160L << 20;
-    private const long DownloadMemory = 128L << 20;
+    private const long UploadMemory = 120L << 20;
+    private const long DownloadMemory = 96L << 20;
 
     private readonly string _prefix = settings.Prefix.Length == 0 ? "" : settings.Prefix + "/";
 

@@ -19,7 +19,7 @@ internal sealed class S3ObjectWriter : ObjectWriter
     private long _written;
     private bool _ended;
 
-    public S3ObjectWriter(S3Context context, string key, PutCondition condition)
+    private S3ObjectWriter(S3Context context, string key, PutCondition condition)
     {
         _context = context;
         _key = key;
@@ -31,6 +31,15 @@ internal sealed class S3ObjectWriter : ObjectWriter
     public override bool IsContentProven => _upload.IsProven;
 
     private long PartSize => PartSizes.Of(_parts.Count + 1, _context.Settings.PartSize);
+
+    /// <summary>Begins an object. Throws <c>ObjectExists</c> when the condition forbids it already.</summary>
+    public static async Task<ObjectWriter> OpenAsync(S3Context context, string key, PutCondition condition, CancellationToken cancellationToken)
+    {
+        ObjectKey.Validate(key);
+        var writer = new S3ObjectWriter(context, key, condition);
+        await writer._upload.CheckConditionAsync(cancellationToken).ConfigureAwait(false);
+        return writer;
+    }
 
     /// <inheritdoc/>
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)

@@ -54,6 +54,9 @@ internal sealed class S3Range : IDisposable
     /// <summary>What the answer's head tells; null when the range lies behind the object's end. Fails as <see cref="Completed"/> does.</summary>
     public Task<ObjectFacts?> Facts => _facts.Task;
 
+    /// <summary>Whether the object has been seen: what is refused then has changed.</summary>
+    private bool IsKnown => _etag is not null || _facts.Task.IsCompletedSuccessfully;
+
     /// <summary>Gives up what is under way, and the memory once that has ended.</summary>
     public async Task GiveUpAsync()
     {
@@ -88,11 +91,12 @@ internal sealed class S3Range : IDisposable
                 }
             }
         }
-        catch (AmazonS3Exception error) when (_etag is null && error.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable)
+        catch (AmazonS3Exception error) when (!IsKnown && error.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable)
         {
             _facts.TrySetResult(null);
         }
-        catch (AmazonS3Exception error) when (_etag is not null && error.StatusCode is HttpStatusCode.PreconditionFailed or HttpStatusCode.NotFound or HttpStatusCode.RequestedRangeNotSatisfiable)
+        catch (AmazonS3Exception error) when (IsKnown
+            && error.StatusCode is HttpStatusCode.PreconditionFailed or HttpStatusCode.NotFound or HttpStatusCode.RequestedRangeNotSatisfiable)
         {
             throw Told(PgErrors.ObjectChanged(_context.Location, _key, error));
         }

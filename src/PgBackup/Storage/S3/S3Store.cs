@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using Amazon.S3.Model;
-using PgBackup.Errors;
 
 namespace PgBackup.Storage.S3;
 
@@ -63,13 +62,8 @@ public sealed class S3Store : IObjectStore, IDisposable
         S3ReadStream.OpenAsync(_context, key, offset, length, cancellationToken);
 
     /// <inheritdoc/>
-    public async Task<ObjectWriter> CreateAsync(string key, PutCondition condition = PutCondition.None, CancellationToken cancellationToken = default)
-    {
-        ObjectKey.Validate(key);
-        if (condition == PutCondition.IfAbsent && await StatAsync(key, cancellationToken).ConfigureAwait(false) is not null)
-            throw PgErrors.ObjectExists(Location, key);
-        return new S3ObjectWriter(_context, key, condition);
-    }
+    public Task<ObjectWriter> CreateAsync(string key, PutCondition condition = PutCondition.None, CancellationToken cancellationToken = default) =>
+        S3ObjectWriter.OpenAsync(_context, key, condition, cancellationToken);
 
     /// <inheritdoc/>
     public Task CopyAsync(string sourceKey, string targetKey, CancellationToken cancellationToken = default) =>

@@ -18,9 +18,12 @@ internal sealed class S3Upload(S3Context context, string key, PutCondition condi
 {
     private const string ContentType = "application/octet-stream";
 
+    private const long LookIsGoodFor = 2_000; // Milliseconds.
+
     private readonly string _token = Guid.NewGuid().ToString("N");
     private readonly DateTimeOffset _started = DateTimeOffset.UtcNow + (context.Requests.Observer.ClockSkew ?? TimeSpan.Zero);
     private string? _uploadId;
+    private long _looked;
     private bool _hasPartChecksums;
 
     private S3Requests Requests => context.Requests;
@@ -31,8 +34,10 @@ internal sealed class S3Upload(S3Context context, string key, PutCondition condi
     /// <summary>Throws <c>ObjectExists</c> when the condition forbids what is there.</summary>
     public async Task CheckConditionAsync(CancellationToken cancellationToken)
     {
-        if (condition == PutCondition.IfAbsent
-            && await S3Confirmation.HeadAsync(context, key, withChecksum: false, cancellationToken).ConfigureAwait(false) is { } found
+        if (condition != PutCondition.IfAbsent)
+            return;
+        _looked = Environment.TickCount64;
+        if (await S3Confirmation.HeadAsync(context, key, withChecksum: false, cancellationToken).ConfigureAwait(false) is { } found
             && found.Metadata[S3Confirmation.TokenName] != _token)
             throw PgErrors.ObjectExists(context.Location, key);
     }
@@ -45,7 +50,7 @@ internal sealed class S3Upload(S3Context context, string key, PutCondition condi
     {
         (byte[] md5, byte[] crc) = content.Digest();
         var expected = new ExpectedObject(content.Length, Convert.ToHexStringLower(md5), Convert.ToBase64String(crc), _token, _started);
-        await CheckConditionAsync(cancellationToken).ConfigureAwait(false);
+        await CheckConditionAgainAsync(cancellationToken).ConfigureAwait(false);
         S3Lack held = S3Lack.Checksum | S3Lack.UnsignedPayload | (condition == PutCondition.IfAbsent ? S3Lack.Condition : S3Lack.None);
         int sent = 0;
         try
@@ -95,7 +100,7 @@ internal sealed class S3Upload(S3Context context, string key, PutCondition condi
     /// <summary>Begins a multipart upload.</summary>
     public async Task BeginAsync(CancellationToken cancellationToken)
     {
-        await CheckConditionAsync(cancellationToken).ConfigureAwait(false);
+        await CheckConditionAgainAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             InitiateMultipartUploadResponse response = await SendReducedAsync(
@@ -212,6 +217,12 @@ internal sealed class S3Upload(S3Context context, string key, PutCondition condi
         _uploadId = null;
         await S3Unfinished.AbortAsync(context, key, id, cancellationToken).ConfigureAwait(false);
     }
+
+    /// <summary>The look before a request that bears the condition itself: not again when the last was a moment ago.</summary>
+    private Task CheckConditionAgainAsync(CancellationToken cancellationToken) =>
+        Environment.TickCount64 - _looked < LookIsGoodFor && !Requests.Traits.Lacks.HasFlag(S3Lack.Condition)
+            ? Task.CompletedTask
+            : CheckConditionAsync(cancellationToken);
 
     private async Task<bool> IsOursAsync(CancellationToken cancellationToken) =>
         await S3Confirmation.HeadAsync(context, key, withChecksum: false, cancellationToken).ConfigureAwait(false) is { } found

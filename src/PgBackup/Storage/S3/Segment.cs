@@ -8,7 +8,7 @@ internal static class Segment
     /// <summary>The bytes of a segment.</summary>
     public const int Size = 1 << 20;
 
-    private const int MostKept = 160;
+    private const int MostKept = 128;
     private static readonly ConcurrentBag<byte[]> s_kept = [];
 
     /// <summary>Takes a segment; its content is whatever it was.</summary>
