@@ -93,10 +93,11 @@ public sealed class ClusterBackupJob : IAsyncDisposable
                 ControlFile control = await ControlFile.ReadAsync(Target.DataDirectory, cancellationToken).ConfigureAwait(false);
                 BackupName started = BackupName.Full(WalSegmentName.Containing(control.Timeline, startLsn, control.WalSegmentSize));
                 await BackupChecks.RequireNameFreeAsync(_repository, started, cancellationToken).ConfigureAwait(false);
-                await lease.RenameAsync(started.Text, cancellationToken).ConfigureAwait(false);
                 name = started; // From here on what lies under this name is ours to clear away.
                 _log.Information($"Backup {started} of the cluster {control.SystemIdentifier} began at {startLsn}.");
-                if (await BackupFolder.ClearAsync(_repository, started, cancellationToken).ConfigureAwait(false) is > 0 and int leftovers)
+                Task<int> clearing = BackupFolder.ClearAsync(_repository, started, cancellationToken);
+                await Task.WhenAll(lease.RenameAsync(started.Text, cancellationToken), clearing).ConfigureAwait(false);
+                if (await clearing.ConfigureAwait(false) is > 0 and int leftovers)
                     _log.Verbose($"{leftovers} objects of an earlier run under this name were removed.");
                 return await CopyAndPublishAsync(lease, started, startLsn, startTime, control, size, cancellationToken).ConfigureAwait(false);
             }
@@ -125,6 +126,7 @@ public sealed class ClusterBackupJob : IAsyncDisposable
         using PartEncoder encoder = PartEncoder.Create(_repository.Compression, _repository.CompressionLevel);
         BackupStop stop;
         long uncompressed, stored;
+        bool hasConfiguration;
         Stopwatch sinceStop;
         var parts = new PartWriter(_repository, name, encoder, collector);
         await using (parts.ConfigureAwait(false))
@@ -143,6 +145,9 @@ public sealed class ClusterBackupJob : IAsyncDisposable
                 parts, encoder, RepositoryLayout.LabelPartKey(name, encoder.Method), listMembers: true, cancellationToken,
                 (BackupLabel.FileName, Utf8(stop.Label)), (TablespaceMap.FileName, Utf8(stop.TablespaceMap))).ConfigureAwait(false);
             (uncompressed, stored) = (parts.UncompressedBytes, parts.StoredBytes);
+            // While the last parts become durable and the server archives its WAL.
+            hasConfiguration = await WriteListsAsync(name, collector, cancellationToken).ConfigureAwait(false);
+            await parts.FlushAsync().ConfigureAwait(false);
         }
 
         foreach (CorruptFile file in collector.CorruptFiles)
@@ -154,7 +159,7 @@ public sealed class ClusterBackupJob : IAsyncDisposable
         var facts = new BackupFacts(
             name, startLsn, startTime, stop, stop.FinishTime + waited, control, Target, uncompressed, stored,
             await size.ConfigureAwait(false), collector.CorruptFiles.Sum(f => (long)f.Blocks.Count), TablespaceMap.Parse(stop.TablespaceMap));
-        await PublishAsync(lease, facts, collector, cancellationToken).ConfigureAwait(false);
+        await PublishAsync(lease, facts, hasConfiguration, cancellationToken).ConfigureAwait(false);
         _log.Information($"Backup {name} is complete: {new ByteSize(stored)} from {startLsn} to {stop.FinishLsn}.");
         return Result(facts, collector, segments, waited);
     }
@@ -183,7 +188,6 @@ public sealed class ClusterBackupJob : IAsyncDisposable
                 _options.ThrottleLimit ?? Environment.ProcessorCount,
                 watched),
             cancellationToken).ConfigureAwait(false);
-        await parts.FlushAsync().ConfigureAwait(false);
     }
 
     private static async Task WriteSmallPartAsync(
@@ -195,13 +199,13 @@ public sealed class ClusterBackupJob : IAsyncDisposable
         job.Release();
     }
 
-    private async Task PublishAsync(BackupLease lease, BackupFacts facts, FileListCollector collector, CancellationToken cancellationToken)
+    /// <summary>Writes what lists the files, and the configuration from outside; false when there is none of that.</summary>
+    private async Task<bool> WriteListsAsync(BackupName name, FileListCollector collector, CancellationToken cancellationToken)
     {
         // Side by side: none of them makes the backup exist, and each costs a store at a distance some round trips.
-        Task metadata = BackupDocuments.WriteMetadataAsync(_repository, facts.Name, BackupDescription.Metadata(facts, _options), cancellationToken);
         Task files = collector.WriteFilesMetadataAsync(
             _repository,
-            facts.Name,
+            name,
             // Names of tables do not go into plain JSON when the repository is encrypted.
             _repository.Key is null
                 ? writer => DatabaseNames.WriteAsync(writer, _session.Server, _options.Server, _log, cancellationToken)
@@ -212,11 +216,17 @@ public sealed class ClusterBackupJob : IAsyncDisposable
                     return Task.CompletedTask;
                 },
             cancellationToken);
-        Task index = collector.WriteIndexAsync(_repository, facts.Name, cancellationToken);
-        Task<bool> configuration = ConfigurationKeeper.KeepAsync(_repository, facts.Name, Target, _log, cancellationToken);
-        await Task.WhenAll(metadata, files, index, configuration).ConfigureAwait(false);
-        bool hasConfiguration = await configuration.ConfigureAwait(false);
-        await lease.RequireHeldAsync(cancellationToken).ConfigureAwait(false);
+        Task index = collector.WriteIndexAsync(_repository, name, cancellationToken);
+        Task<bool> configuration = ConfigurationKeeper.KeepAsync(_repository, name, Target, _log, cancellationToken);
+        await Task.WhenAll(files, index, configuration).ConfigureAwait(false);
+        return await configuration.ConfigureAwait(false);
+    }
+
+    private async Task PublishAsync(BackupLease lease, BackupFacts facts, bool hasConfiguration, CancellationToken cancellationToken)
+    {
+        await Task.WhenAll(
+            BackupDocuments.WriteMetadataAsync(_repository, facts.Name, BackupDescription.Metadata(facts, _options), cancellationToken),
+            lease.RequireHeldAsync(cancellationToken)).ConfigureAwait(false);
         BackupSentinel sentinel = BackupDescription.Sentinel(facts, _options, _repository, hasConfiguration);
         await BackupDocuments.WriteSentinelAsync(_repository, facts.Name, sentinel, cancellationToken).ConfigureAwait(false);
     }

@@ -16,19 +16,18 @@ public static class BackupCatalog
     /// </summary>
     public static async Task<IReadOnlyList<ClusterBackup>> ListAsync(BackupRepository repository, CancellationToken cancellationToken = default)
     {
-        // In this order: a backup that begins or ends meanwhile is then never taken for one whose run died.
-        List<string> folders = [];
-        await foreach (string folder in repository.Store.ListFoldersAsync(RepositoryLayout.BackupFolder, cancellationToken).ConfigureAwait(false))
-            folders.Add(folder);
-        LeaseRecord?[] running = await Task.WhenAll(
-            BackupLease.CurrentAsync(repository, cancellationToken), BackupLease.CurrentCopyAsync(repository, cancellationToken)).ConfigureAwait(false);
-        var sentinels = new List<(BackupName Name, StoredObject Item)>();
-        await foreach (StoredObject item in repository.Store.ListAsync(RepositoryLayout.BackupFolder, recursive: false, cancellationToken).ConfigureAwait(false))
+        Task<List<string>> listing = ListFoldersAsync(repository, cancellationToken);
+        Task<List<Published>> publishing = ListSentinelsAsync(repository, cancellationToken);
+        await Task.WhenAll(listing, publishing).ConfigureAwait(false);
+        List<string> folders = await listing.ConfigureAwait(false);
+        List<Published> sentinels = await publishing.ConfigureAwait(false);
+        LeaseRecord?[] running = [];
+        if (HasUnpublished(folders, sentinels))
         {
-            string file = item.Key[RepositoryLayout.BackupFolder.Length..];
-            if (file.EndsWith(RepositoryLayout.SentinelSuffix, StringComparison.Ordinal)
-                && BackupName.TryParse(file[..^RepositoryLayout.SentinelSuffix.Length], out BackupName? name))
-                sentinels.Add((name, item));
+            // In this order, folders, lease, sentinels: a backup that begins or ends meanwhile is then never taken for one whose run died.
+            running = await Task.WhenAll(
+                BackupLease.CurrentAsync(repository, cancellationToken), BackupLease.CurrentCopyAsync(repository, cancellationToken)).ConfigureAwait(false);
+            sentinels = await ListSentinelsAsync(repository, cancellationToken).ConfigureAwait(false);
         }
 
         var read = new CatalogEntry?[sentinels.Count];
@@ -43,9 +42,40 @@ public static class BackupCatalog
         return backups;
     }
 
+    private static async Task<List<string>> ListFoldersAsync(BackupRepository repository, CancellationToken cancellationToken)
+    {
+        List<string> folders = [];
+        await foreach (string folder in repository.Store.ListFoldersAsync(RepositoryLayout.BackupFolder, cancellationToken).ConfigureAwait(false))
+            folders.Add(folder);
+        return folders;
+    }
+
+    private static async Task<List<Published>> ListSentinelsAsync(BackupRepository repository, CancellationToken cancellationToken)
+    {
+        List<Published> sentinels = [];
+        await foreach (StoredObject item in repository.Store.ListAsync(RepositoryLayout.BackupFolder, recursive: false, cancellationToken).ConfigureAwait(false))
+        {
+            string file = item.Key[RepositoryLayout.BackupFolder.Length..];
+            if (file.EndsWith(RepositoryLayout.SentinelSuffix, StringComparison.Ordinal)
+                && BackupName.TryParse(file[..^RepositoryLayout.SentinelSuffix.Length], out BackupName? name))
+                sentinels.Add(new Published(name, item));
+        }
+        return sentinels;
+    }
+
+    private static bool HasUnpublished(List<string> folders, List<Published> sentinels)
+    {
+        var published = new HashSet<string>(StringComparer.Ordinal);
+        foreach (Published sentinel in sentinels)
+            published.Add(sentinel.Name.Text);
+        return folders.Exists(folder => !published.Contains(folder));
+    }
+
     /// <summary>Null when the backup was deleted since it was listed.</summary>
     private static async Task<CatalogEntry?> TryReadAsync(BackupRepository repository, BackupName name, StoredObject item, CancellationToken cancellationToken)
     {
+        // Beside the sentinel, and not after it: each costs a store at a distance a round trip.
+        Task<ExtendedMetadata?> reading = BackupDocuments.TryReadMetadataAsync(repository, name, cancellationToken);
         try
         {
             BackupSentinel sentinel = await BackupDocuments.ReadSentinelAsync(repository, item.Key, cancellationToken).ConfigureAwait(false);
@@ -55,7 +85,7 @@ public static class BackupCatalog
             string? problem = null;
             try
             {
-                metadata = await BackupDocuments.TryReadMetadataAsync(repository, name, cancellationToken).ConfigureAwait(false);
+                metadata = await reading.ConfigureAwait(false);
             }
             catch (PgBackupException error)
             {
@@ -70,6 +100,10 @@ public static class BackupCatalog
         catch (PgBackupException error) when (error.Id is "DocumentInvalid" or "ObjectTooLarge" or "StorageReadFailed")
         {
             return new CatalogEntry(name, null, Nameless(repository, name, BackupStatus.Damaged, error.Message) with { StartTime = item.LastModified });
+        }
+        finally
+        {
+            await ((Task)reading).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -100,6 +134,7 @@ public static class BackupCatalog
         Encrypted = sentinel.PgBackup?.Encrypted,
         CorruptPageCount = sentinel.PgBackup?.CorruptPageCount ?? 0,
         Repository = repository.Location,
+        Sentinel = sentinel,
     };
 
     private static List<ClusterBackup> WithChains(CatalogEntry[] entries)
@@ -177,6 +212,8 @@ public static class BackupCatalog
 
     // server_version_num: 150018 is 15.18 (all versions from 10 on).
     private static Version? ToVersion(int? number) => number is > 0 ? new Version(number.Value / 10000, number.Value % 10000) : null;
+
+    private readonly record struct Published(BackupName Name, StoredObject Item);
 
     private sealed record CatalogEntry(BackupName Name, BackupSentinel? Sentinel, ClusterBackup Backup);
 }

@@ -24,33 +24,45 @@ internal static class BackupPartsProof
             if (item is { } part)
                 stored[part.Key[(part.Key.LastIndexOf('/') + 1)..]] = part;
         }
-        BackupSentinel sentinel = await BackupDocuments.ReadSentinelAsync(repository, RepositoryLayout.SentinelKey(name), cancellationToken).ConfigureAwait(false);
-        PartIndexReader? index = await TryOpenAsync(repository, name, cancellationToken).ConfigureAwait(false);
-        if (index is not null)
-        {
-            await using (index.ConfigureAwait(false))
-            {
-                await foreach (IndexedPart part in index.ReadPartsAsync(cancellationToken).ConfigureAwait(false))
-                {
-                    RequirePart(repository, name, stored, part.Name, part.Size);
-                    foreach (IndexedMember member in part.Members)
-                        onMember(member);
-                }
-            }
-        }
-        else if (sentinel is { PgBackup: not null, CompressedSize: { } written } && stored.Values.Sum(static p => p.Size) is var size && size < written)
+        // Side by side: each costs a store at a distance a round trip. Written by us without the label part or the control part, or by wal-g: its lists name the parts, too.
+        string? missing = null;
+        Task<BackupSentinel> reading = BackupDocuments.ReadSentinelAsync(repository, RepositoryLayout.SentinelKey(name), cancellationToken);
+        Task<bool> indexing = RequireIndexedAsync(repository, name, stored, onMember, cancellationToken);
+        await Task.WhenAll(
+            reading,
+            indexing,
+            FilesMetadataReader.TryReadAsync(
+                repository, RepositoryLayout.FilesMetadataKey(name), static _ => { }, part => missing ??= stored.ContainsKey(part) ? null : part, cancellationToken)).ConfigureAwait(false);
+        BackupSentinel sentinel = await reading.ConfigureAwait(false);
+        bool hasIndex = await indexing.ConfigureAwait(false);
+        if (!hasIndex && sentinel is { PgBackup: not null, CompressedSize: { } written } && stored.Values.Sum(static p => p.Size) is var size && size < written)
         {
             // Encrypted, and the key is not here: the sizes still add up.
             throw PgErrors.BackupDamaged(repository.Location, name.Text, $"its parts have {size} bytes together, its sentinel says {written}.");
         }
-        // Written by us without the label part or the control part, or by wal-g: its lists name the parts, too.
-        string? missing = null;
-        await FilesMetadataReader.TryReadAsync(
-            repository, RepositoryLayout.FilesMetadataKey(name), static _ => { }, part => missing ??= stored.ContainsKey(part) ? null : part, cancellationToken).ConfigureAwait(false);
         if (missing is not null)
             throw PgErrors.ObjectMissing(repository.Location, name.Text, RepositoryLayout.PartFolder(name) + missing);
         if (sentinel.PgBackup is not null && isTarget && parts.Label is null)
             throw PgErrors.ObjectMissing(repository.Location, name.Text, RepositoryLayout.PartFolder(name) + "backup_label.tar.*");
+    }
+
+    /// <summary>False when there is no index that can be read.</summary>
+    private static async Task<bool> RequireIndexedAsync(
+        BackupRepository repository, BackupName name, Dictionary<string, StoredObject> stored, Action<IndexedMember> onMember, CancellationToken cancellationToken)
+    {
+        PartIndexReader? index = await TryOpenAsync(repository, name, cancellationToken).ConfigureAwait(false);
+        if (index is null)
+            return false;
+        await using (index.ConfigureAwait(false))
+        {
+            await foreach (IndexedPart part in index.ReadPartsAsync(cancellationToken).ConfigureAwait(false))
+            {
+                RequirePart(repository, name, stored, part.Name, part.Size);
+                foreach (IndexedMember member in part.Members)
+                    onMember(member);
+            }
+        }
+        return true;
     }
 
     // A damaged index costs speed, not the backup: fetching warns of it.

@@ -1,3 +1,5 @@
+using PgBackup.Repository.Documents;
+
 namespace PgBackup;
 
 /// <summary>What a base backup holds.</summary>
@@ -103,6 +105,9 @@ public sealed record ClusterBackup
 
     /// <summary>The repository, as it was named.</summary>
     public required string Repository { get; init; }
+
+    /// <summary>The document that all this was read from; null when it could not be read.</summary>
+    internal BackupSentinel? Sentinel { get; init; }
 
     /// <summary>The name.</summary>
     public override string ToString() => Name;

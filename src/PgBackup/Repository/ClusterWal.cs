@@ -1,5 +1,4 @@
 using PgBackup.Errors;
-using PgBackup.Repository.Documents;
 
 namespace PgBackup.Repository;
 
@@ -18,14 +17,13 @@ internal static class ClusterWal
             BackupName.TryParse(backups[i].Name, out BackupName? name);
             try
             {
-                BackupSentinel sentinel = await BackupDocuments.ReadSentinelAsync(repository, RepositoryLayout.SentinelKey(name!), cancellationToken).ConfigureAwait(false);
-                if (sentinel.PgBackup?.WalSegmentSize is { } bytes && WalSegmentSize.IsValid(bytes))
+                if (backups[i].Sentinel?.PgBackup?.WalSegmentSize is { } bytes && WalSegmentSize.IsValid(bytes))
                     return new WalSegmentSize(bytes);
                 if (backups[i].StartLsn is { } start && SizeOf(name!, start) is { } told)
                     return told;
                 return (await BackupMembers.ReadControlFileAsync(repository, name!, cancellationToken).ConfigureAwait(false)).WalSegmentSize;
             }
-            catch (PgBackupException error) when (error.Id is "ObjectMissing" or "BackupDamaged" or "ControlFileInvalid" or "DocumentInvalid")
+            catch (PgBackupException error) when (error.Id is "ObjectMissing" or "BackupDamaged" or "ControlFileInvalid")
             {
                 failure ??= error;
             }

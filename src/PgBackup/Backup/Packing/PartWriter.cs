@@ -8,11 +8,13 @@ using PgBackup.Storage;
 namespace PgBackup.Backup.Packing;
 
 /// <summary>
-/// Appends frames in order to the parts of a backup, encrypts them when there is a key, and tells the collector what lies where. While one part is being
-/// made durable the next one is written.
+/// Appends frames in order to the parts of a backup, encrypts them when there is a key, and tells the collector what lies where. While parts are
+/// being made durable the next one is written.
 /// </summary>
 internal sealed class PartWriter : IAsyncDisposable
 {
+    private const int CommitsAtOnce = 3;
+
     private readonly BackupRepository _repository;
     private readonly BackupName _backup;
     private readonly PartEncoder _encoder;
@@ -21,7 +23,7 @@ internal sealed class PartWriter : IAsyncDisposable
     private readonly ArrayBufferWriter<byte> _sealed = new();
     private readonly List<PackedMember> _pending = [];
     private OpenPart? _part;
-    private Task _commit = Task.CompletedTask;
+    private readonly Queue<Task> _commits = new(CommitsAtOnce);
     private int _dataParts;
 
     public PartWriter(BackupRepository repository, BackupName backup, PartEncoder encoder, FileListCollector collector)
@@ -58,16 +60,22 @@ internal sealed class PartWriter : IAsyncDisposable
         OpenPart part = await BeginAsync(key, cancellationToken).ConfigureAwait(false);
         await AppendFrameAsync(part, job.Plain!, job.Encoded.AsMemory(0, job.EncodedLength), job.Hash, job.Packed, cancellationToken).ConfigureAwait(false);
         await EndAsync(listMembers, cancellationToken).ConfigureAwait(false);
-        await FlushAsync().ConfigureAwait(false);
     }
 
     /// <summary>Waits until every part that was ended is durable.</summary>
-    public Task FlushAsync() => _commit;
+    public async Task FlushAsync()
+    {
+        while (_commits.TryPeek(out Task? commit))
+        {
+            await commit.ConfigureAwait(false);
+            _ = _commits.Dequeue();
+        }
+    }
 
     public async ValueTask DisposeAsync()
     {
-        // Its failure was told by FlushAsync; after another failure it must not take that one's place.
-        await _commit.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        // A failure was told by FlushAsync; after another failure it must not take that one's place.
+        await Task.WhenAll(_commits).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (_part is not null)
             await _part.DisposeAsync().ConfigureAwait(false);
     }
@@ -111,9 +119,13 @@ internal sealed class PartWriter : IAsyncDisposable
         bool random = _encoder.ChunksAreIndependent && part.Cipher is null;
         string name = part.Key[(part.Key.LastIndexOf('/') + 1)..];
         _collector.AddPart(new IndexedPart(name, part.StoredLength, random, part.Frames, part.Members), listMembers);
-        await _commit.ConfigureAwait(false);
+        while (_commits.Count == CommitsAtOnce)
+        {
+            await _commits.Peek().ConfigureAwait(false);
+            _ = _commits.Dequeue();
+        }
         _part = null;
-        _commit = CommitAsync(part, cancellationToken);
+        _commits.Enqueue(CommitAsync(part, cancellationToken));
     }
 
     private static async Task CommitAsync(OpenPart part, CancellationToken cancellationToken)

@@ -15,18 +15,27 @@ internal static class BackupFolder
     /// </summary>
     public static async Task<int> ClearAsync(BackupRepository repository, BackupName name, CancellationToken cancellationToken)
     {
-        var keys = new List<string>();
+        Task<List<string>> listing = KeysAsync(repository, name, cancellationToken);
+        Task<int> removing = repository.Store.RemoveUnfinishedAsync(RepositoryLayout.FolderOf(name), cancellationToken);
         try
         {
-            await foreach (StoredObject item in repository.Store.ListAsync(RepositoryLayout.FolderOf(name), recursive: true, cancellationToken).ConfigureAwait(false))
-                keys.Add(item.Key);
+            await Task.WhenAll(listing, removing).ConfigureAwait(false);
         }
         catch (PgBackupException error) when (error.Id == "RepositoryNotFound")
         {
             return 0; // Nothing was ever written.
         }
+        List<string> keys = await listing.ConfigureAwait(false);
         foreach (string[] batch in keys.Chunk(Batch))
             await repository.Store.DeleteAsync(batch, cancellationToken).ConfigureAwait(false);
-        return keys.Count + await repository.Store.RemoveUnfinishedAsync(RepositoryLayout.FolderOf(name), cancellationToken).ConfigureAwait(false);
+        return keys.Count + await removing.ConfigureAwait(false);
+    }
+
+    private static async Task<List<string>> KeysAsync(BackupRepository repository, BackupName name, CancellationToken cancellationToken)
+    {
+        var keys = new List<string>();
+        await foreach (StoredObject item in repository.Store.ListAsync(RepositoryLayout.FolderOf(name), recursive: true, cancellationToken).ConfigureAwait(false))
+            keys.Add(item.Key);
+        return keys;
     }
 }

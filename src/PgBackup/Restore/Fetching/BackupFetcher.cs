@@ -23,43 +23,50 @@ internal sealed class BackupFetcher(BackupRepository repository, RestoreDestinat
     /// </summary>
     public async Task<FetchResult> FetchAsync(IReadOnlyList<BackupName> chain, CancellationToken cancellationToken)
     {
-        WantedFiles wanted = await WantedFiles.ReadAsync(repository, chain, cancellationToken).ConfigureAwait(false);
+        // Begun beside the reading of the lists: each costs a store at a distance round trips.
+        Task<LevelSource> opening = LevelSource.OpenAsync(repository, chain[0], progress, cancellationToken);
+        WantedFiles wanted;
+        try
+        {
+            wanted = await WantedFiles.ReadAsync(repository, chain, cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            await LevelSource.DiscardAsync(opening).ConfigureAwait(false);
+            throw;
+        }
         for (int level = 0; level < chain.Count; level++)
         {
             log.Verbose($"Restoring the files of '{chain[level]}'.");
-            await FetchLevelAsync(chain[level], level, level == chain.Count - 1, wanted, cancellationToken).ConfigureAwait(false);
+            LevelSource source = await (level == 0 ? opening : LevelSource.OpenAsync(repository, chain[level], progress, cancellationToken)).ConfigureAwait(false);
+            await using (source.ConfigureAwait(false))
+                await FetchLevelAsync(source, level, level == chain.Count - 1, wanted, cancellationToken).ConfigureAwait(false);
         }
         await RequireAllAsync(chain, wanted, cancellationToken).ConfigureAwait(false);
         return new FetchResult(progress.Files, progress.Bytes, progress.Warnings);
     }
 
-    private async Task FetchLevelAsync(BackupName backup, int level, bool isTarget, WantedFiles wanted, CancellationToken cancellationToken)
+    private async Task FetchLevelAsync(LevelSource source, int level, bool isTarget, WantedFiles wanted, CancellationToken cancellationToken)
     {
-        BackupParts parts = await BackupParts.ListAsync(repository, backup, cancellationToken).ConfigureAwait(false);
+        BackupParts parts = source.Parts;
         parts.Require(repository.Location, isTarget);
-        var writer = new MemberWriter(repository, backup, level, isTarget, parts.Label is not null, wanted, destination, progress);
+        var writer = new MemberWriter(repository, parts.Backup, level, isTarget, parts.Label is not null, wanted, destination, progress);
         var streamed = new Dictionary<string, StoredObject>(StringComparer.Ordinal);
         foreach (StoredObject part in parts.Data)
             streamed[part.Key] = part;
 
         // Linked, so that the first failure ends all the work.
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        PartIndexReader? index = await TryOpenIndexAsync(backup, stop.Token).ConfigureAwait(false);
-        if (index is not null)
-        {
-            await using (index.ConfigureAwait(false))
-                await FetchIndexedAsync(index, backup, streamed, writer, stop).ConfigureAwait(false);
-        }
+        if (source.Index is { } index)
+            await FetchIndexedAsync(index, parts.Backup, streamed, writer, stop).ConfigureAwait(false);
         var options = new ParallelOptions { MaxDegreeOfParallelism = workers, CancellationToken = cancellationToken };
         await Parallel.ForEachAsync(streamed.Keys, options, async (key, token) =>
             await StreamedPart.FetchAsync(repository, key, null, writer, false, token).ConfigureAwait(false)).ConfigureAwait(false);
         if (!isTarget)
             return;
-        foreach (StoredObject? special in new[] { parts.Label, parts.Control })
-        {
-            if (special is { } item)
-                await StreamedPart.FetchAsync(repository, item.Key, null, writer, true, cancellationToken).ConfigureAwait(false);
-        }
+        IEnumerable<StoredObject> specials = new[] { parts.Label, parts.Control }.OfType<StoredObject>();
+        await Parallel.ForEachAsync(specials, options, async (part, token) =>
+            await StreamedPart.FetchAsync(repository, part.Key, null, writer, true, token).ConfigureAwait(false)).ConfigureAwait(false);
     }
 
     private async Task FetchIndexedAsync(
@@ -110,20 +117,6 @@ internal sealed class BackupFetcher(BackupRepository repository, RestoreDestinat
             await fetch.AddAsync(key, part, writer, cancellationToken).ConfigureAwait(false);
         else
             await fetch.AddStreamAsync(key, part, writer, cancellationToken).ConfigureAwait(false);
-    }
-
-    private async Task<PartIndexReader?> TryOpenIndexAsync(BackupName backup, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await PartIndexReader.TryOpenAsync(repository, backup, cancellationToken).ConfigureAwait(false);
-        }
-        catch (PgBackupException error) when (error.Id is "DocumentInvalid" or "ObjectDamaged")
-        {
-            // The parts say everything themselves; the index only makes it faster, and each codec has checksums of its own.
-            progress.Warn($"The index of '{backup}' is damaged ({error.Message}); its parts were read without it.");
-            return null;
-        }
     }
 
     private async Task RequireAllAsync(IReadOnlyList<BackupName> chain, WantedFiles wanted, CancellationToken cancellationToken)

@@ -13,6 +13,8 @@ internal sealed record ProvenBackup(IReadOnlyList<BackupName> Chain, IReadOnlyDi
 /// <summary>Proves before a restore that every object of a chain is there, with the size that the index says, and that the lists of files fit together.</summary>
 internal static class BackupProof
 {
+    private const int MembersAtOnce = 4;
+
     /// <summary>Throws <c>ChainBroken</c>, <c>ObjectMissing</c>, <c>BackupDamaged</c>, <c>DocumentInvalid</c>, <c>EncryptionKeyInvalid</c>.</summary>
     public static async Task<ProvenBackup> RequireAsync(
         BackupRepository repository, ClusterBackup backup, IReadOnlyList<ClusterBackup> catalog, CancellationToken cancellationToken)
@@ -28,8 +30,10 @@ internal static class BackupProof
             if (member.SystemIdentifier is { } other && backup.SystemIdentifier is { } own && other != own)
                 throw PgErrors.ChainBroken(repository.Location, backup.Name, $"'{text}' is of another cluster ({other} instead of {own}).");
             chain.Add(name);
-            await BackupPartsProof.RequireAsync(repository, name, text == backup.Name, member => AddTablespaceBytes(bytes, member), cancellationToken).ConfigureAwait(false);
         }
+        var options = new ParallelOptions { MaxDegreeOfParallelism = MembersAtOnce, CancellationToken = cancellationToken };
+        await Parallel.ForEachAsync(chain, options, async (name, token) =>
+            await BackupPartsProof.RequireAsync(repository, name, name.Text == backup.Name, member => AddTablespaceBytes(bytes, member), token).ConfigureAwait(false)).ConfigureAwait(false);
         if (chain.Count > 1)
             await WantedFiles.ReadAsync(repository, chain, cancellationToken).ConfigureAwait(false);
         return new ProvenBackup(chain, bytes);
@@ -41,6 +45,7 @@ internal static class BackupProof
         if (!member.Name.StartsWith(Prefix, StringComparison.Ordinal) || member.Name.IndexOf('/', Prefix.Length) is not (> 0 and var end))
             return;
         string oid = member.Name[Prefix.Length..end];
-        bytes[oid] = bytes.GetValueOrDefault(oid) + member.Size;
+        lock (bytes)
+            bytes[oid] = bytes.GetValueOrDefault(oid) + member.Size;
     }
 }

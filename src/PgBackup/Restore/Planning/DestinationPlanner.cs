@@ -21,16 +21,29 @@ internal static class DestinationPlanner
 
     /// <summary>The plan with its destination, when that can be written to.</summary>
     public static async Task<RestorePlan> CompleteAsync(
-        BackupRepository repository, RestorePlan plan, ProvenBackup proven, ControlFile control, RestoreRequest request, CancellationToken cancellationToken)
+        RestorePlan plan, ProvenBackup proven, ControlFile control, IReadOnlyList<BackupTablespace> told, RestoreRequest request, CancellationToken cancellationToken)
     {
         string directory = request.DataDirectory!;
         await RequireReplaceableAsync(directory, control, request, cancellationToken).ConfigureAwait(false);
-        IReadOnlyList<RestoredTablespace> tablespaces = Map(await TablespacesAsync(repository, proven.Chain[^1], cancellationToken).ConfigureAwait(false), directory, request);
+        IReadOnlyList<RestoredTablespace> tablespaces = Map(told, directory, request);
         return plan with
         {
             Tablespaces = tablespaces,
             AvailableSpace = RequireSpace(directory, plan.RequiredSpace.Bytes, tablespaces, proven, request),
         };
+    }
+
+    /// <summary>The tablespaces of a backup, as the server will link them.</summary>
+    public static async Task<IReadOnlyList<BackupTablespace>> TablespacesAsync(BackupRepository repository, ClusterBackup backup, BackupName name, CancellationToken cancellationToken)
+    {
+        BackupParts parts = await BackupParts.ListAsync(repository, name, cancellationToken).ConfigureAwait(false);
+        IReadOnlyList<BackupTablespace> told = backup.Sentinel?.Spec?.Tablespaces ?? [];
+        if (parts.Label is not { } label)
+            return told;
+        // What the server will make its links from goes before what the sentinel says.
+        byte[]? content = await BackupMembers.ReadMemberAsync(repository, name, label.Key, TablespaceMap.FileName, cancellationToken).ConfigureAwait(false);
+        TablespaceMap map = content is null ? TablespaceMap.Empty : TablespaceMap.Parse(Encoding.UTF8.GetString(content));
+        return map.Entries.Count > 0 ? [.. map.Entries.Select(e => new BackupTablespace(e.Oid, e.Location))] : told;
     }
 
     /// <summary>The process that runs on a data directory; null when none does.</summary>
@@ -121,19 +134,6 @@ internal static class DestinationPlanner
         {
             throw PgErrors.DestinationNotReplaceable(directory, $"it cannot be read: {error.Message}");
         }
-    }
-
-    private static async Task<IReadOnlyList<BackupTablespace>> TablespacesAsync(BackupRepository repository, BackupName name, CancellationToken cancellationToken)
-    {
-        BackupParts parts = await BackupParts.ListAsync(repository, name, cancellationToken).ConfigureAwait(false);
-        BackupSentinel sentinel = await BackupDocuments.ReadSentinelAsync(repository, RepositoryLayout.SentinelKey(name), cancellationToken).ConfigureAwait(false);
-        IReadOnlyList<BackupTablespace> told = sentinel.Spec?.Tablespaces ?? [];
-        if (parts.Label is not { } label)
-            return told;
-        // What the server will make its links from goes before what the sentinel says.
-        byte[]? content = await BackupMembers.ReadMemberAsync(repository, name, label.Key, TablespaceMap.FileName, cancellationToken).ConfigureAwait(false);
-        TablespaceMap map = content is null ? TablespaceMap.Empty : TablespaceMap.Parse(Encoding.UTF8.GetString(content));
-        return map.Entries.Count > 0 ? [.. map.Entries.Select(e => new BackupTablespace(e.Oid, e.Location))] : told;
     }
 
     private static List<RestoredTablespace> Map(IReadOnlyList<BackupTablespace> tablespaces, string directory, RestoreRequest request)

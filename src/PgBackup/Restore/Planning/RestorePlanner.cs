@@ -41,14 +41,21 @@ public static class RestorePlanner
             Reach reach = await FindAsync(past, finder, request, named, progress, cancellationToken).ConfigureAwait(false);
             try
             {
-                ProvenBackup proven = await BackupProof.RequireAsync(repository, reach.Backup, catalog, cancellationToken).ConfigureAwait(false);
-                ControlFile control = await BackupMembers.ReadControlFileAsync(repository, proven.Chain[^1], cancellationToken).ConfigureAwait(false);
+                // Side by side, because each costs a store at a distance several round trips; of several failures the first one's is told.
+                BackupName name = BackupName.TryParse(reach.Backup.Name, out BackupName? parsed) ? parsed : throw new FormatException(reach.Backup.Name);
+                Task<ProvenBackup> proving = BackupProof.RequireAsync(repository, reach.Backup, catalog, cancellationToken);
+                Task<ControlFile> reading = BackupMembers.ReadControlFileAsync(repository, name, cancellationToken);
+                Task<IReadOnlyList<BackupTablespace>> mapping = DestinationPlanner.TablespacesAsync(repository, reach.Backup, name, cancellationToken);
+                Task<WalTransactionEnd?> searching = finder.Scanner.LastTransactionAsync(reach.Backup.StartLsn!.Value, reach.Stop, cancellationToken);
+                await Task.WhenAll(proving, reading, mapping, searching).ConfigureAwait(false);
+                ProvenBackup proven = await proving.ConfigureAwait(false);
+                ControlFile control = await reading.ConfigureAwait(false);
                 if (reach.Backup.SystemIdentifier is { } told && told != control.SystemIdentifier)
                     throw PgErrors.BackupDamaged(repository.Location, reach.Backup.Name, $"its control file is of the cluster {control.SystemIdentifier}, not of {told}.");
-                RestorePlan plan = await DescribeAsync(past, finder, reach, proven, request, warnings, cancellationToken).ConfigureAwait(false);
+                RestorePlan plan = Describe(past, finder.Path, reach, proven, await searching.ConfigureAwait(false), request, warnings);
                 return request.DataDirectory is null
                     ? plan
-                    : await DestinationPlanner.CompleteAsync(repository, plan, proven, control, request, cancellationToken).ConfigureAwait(false);
+                    : await DestinationPlanner.CompleteAsync(plan, proven, control, await mapping.ConfigureAwait(false), request, cancellationToken).ConfigureAwait(false);
             }
             catch (PgBackupException error) when (named is null && candidates.Count > 1 && error.Id is "ObjectMissing" or "ChainBroken" or "BackupDamaged")
             {
@@ -125,14 +132,12 @@ public static class RestorePlanner
         return null;
     }
 
-    private static async Task<RestorePlan> DescribeAsync(
-        ClusterPast past, TargetFinder finder, Reach reach, ProvenBackup proven, RestoreRequest request, List<string> warnings, CancellationToken cancellationToken)
+    private static RestorePlan Describe(
+        ClusterPast past, WalPath path, Reach reach, ProvenBackup proven, WalTransactionEnd? last, RestoreRequest request, List<string> warnings)
     {
-        WalPath path = finder.Path;
         TimelineHistory history = path.History;
         ClusterBackup backup = reach.Backup;
         Lsn start = backup.StartLsn!.Value;
-        WalTransactionEnd? last = await finder.Scanner.LastTransactionAsync(start, reach.Stop, cancellationToken).ConfigureAwait(false);
         ulong first = path.NumberOf(start), final = path.NumberBefore(reach.Needed);
         // Without a history file only the backup's own timeline can be followed, and not by its number.
         string timeline = past.HasHistory(history.Timeline) ? history.Timeline.ToString() : "current";

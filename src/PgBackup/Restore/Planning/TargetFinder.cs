@@ -2,7 +2,6 @@ using PgBackup.Errors;
 using PgBackup.Postgres.Files;
 using PgBackup.Postgres.WalRecords;
 using PgBackup.Repository;
-using PgBackup.Repository.Documents;
 
 namespace PgBackup.Restore.Planning;
 
@@ -60,9 +59,7 @@ internal sealed class TargetFinder
     /// </summary>
     public async Task<DateTimeOffset> ConsistentTimeAsync(ClusterBackup backup, CancellationToken cancellationToken)
     {
-        BackupName.TryParse(backup.Name, out BackupName? name);
-        BackupSentinel sentinel = await BackupDocuments.ReadSentinelAsync(_past.Repository, RepositoryLayout.SentinelKey(name!), cancellationToken).ConfigureAwait(false);
-        if (sentinel.PgBackup?.ConsistentTime is { } told)
+        if (backup.Sentinel?.PgBackup?.ConsistentTime is { } told)
             return told;
         Lsn start = backup.StartLsn!.Value, finish = backup.FinishLsn!.Value;
         ulong last = _path.NumberBefore(finish);

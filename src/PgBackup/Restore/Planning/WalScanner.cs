@@ -23,7 +23,8 @@ internal sealed class WalScanner(BackupRepository repository, WalInventory inven
         for (ulong first = run.Last; ; first--)
         {
             WalTail? tail = null;
-            await foreach (WalRecord record in ReadAsync(path.Size.StartOf(first), null, WalRecordKinds.All, run.Last, cancellationToken).ConfigureAwait(false))
+            Lsn end = path.Size.StartOf(run.Last + 1);
+            await foreach (WalRecord record in ReadAsync(path.Size.StartOf(first), end, WalRecordKinds.All, run.Last, cancellationToken).ConfigureAwait(false))
                 tail = new WalTail(record.Start, record.End);
             if (tail is not null)
                 return tail.Value;
