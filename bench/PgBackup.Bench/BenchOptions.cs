@@ -6,11 +6,15 @@ namespace PgBackup.Bench;
 internal sealed record BenchOptions
 {
     public const string Usage = """
-        Bench [--rounds N] [--scale N] [--documents MEGABYTES]
+        Bench [--store] [--rounds N] [--scale N] [--documents MEGABYTES]
+          --store       the repositories are in a bucket of a gateway of the benchmark's own; without, in folders
           --rounds      how often every tool does everything (default 3)
           --scale       pgbench's scale; 15 MB each (default 90)
           --documents   the size of the table of text and jsonb (default 700)
         """;
+
+    /// <summary>Whether the repositories are in a bucket.</summary>
+    public bool IsStore { get; private init; }
 
     /// <summary>How often every tool does everything.</summary>
     public int Rounds { get; private init; } = 3;
@@ -33,6 +37,12 @@ internal sealed record BenchOptions
         BenchOptions options = new() { Module = "", PowerShell = "" };
         for (int i = 0; i < arguments.Length; i += 2)
         {
+            if (arguments[i] == "--store")
+            {
+                options = options with { IsStore = true };
+                i--;
+                continue;
+            }
             if (i + 1 == arguments.Length)
                 return null;
             string value = arguments[i + 1];

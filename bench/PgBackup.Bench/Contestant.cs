@@ -18,6 +18,9 @@ internal abstract class Contestant
     /// <summary>What the tool is called in the tables.</summary>
     public abstract string Name { get; }
 
+    /// <summary>The value for archive_command that feeds its archive; null when it has none.</summary>
+    public virtual string? ArchiveCommand => null;
+
     /// <summary>Its version, and how it is run.</summary>
     public abstract Task<string> DescribeAsync(CancellationToken cancellationToken);
 
@@ -30,9 +33,9 @@ internal abstract class Contestant
     /// <summary>Restores the newest backup into an empty folder.</summary>
     public abstract Task<IReadOnlyList<Result>> RestoreAsync(string destination, CancellationToken cancellationToken);
 
-    /// <summary>The folder or file that holds the newest backup.</summary>
-    public abstract string NewestBackup { get; }
+    /// <summary>Reads the newest backup, so that a restore need not wait for a disk.</summary>
+    public abstract void WarmNewestBackup(CancellationToken cancellationToken);
 
     /// <summary>The bytes of the newest backup.</summary>
-    public long StoredBytes => Sizes.Of(NewestBackup);
+    public abstract Task<long> StoredBytesAsync(CancellationToken cancellationToken);
 }

@@ -22,12 +22,16 @@ internal sealed class Stopwatches(string timeProgram, string folder)
     public Dictionary<string, string> Environment { get; } = [];
 
     /// <summary>Runs a program to its end, which must be a good one; returns what it took and what it printed.</summary>
-    public async Task<(Measurement Took, string Output)> RunAsync(CancellationToken cancellationToken, string program, params string[] arguments)
+    public Task<(Measurement Took, string Output)> RunAsync(CancellationToken cancellationToken, string program, params string[] arguments) =>
+        RunAsync(Environment, cancellationToken, program, arguments);
+
+    /// <summary>Runs a program to its end, which must be a good one, in more environment than the others; returns what it took and what it printed.</summary>
+    public async Task<(Measurement Took, string Output)> RunAsync(
+        IReadOnlyDictionary<string, string> environment, CancellationToken cancellationToken, string program, params string[] arguments)
     {
         string report = Path.Combine(folder, "time.txt");
         ProcessStartInfo start = ServerAccount.Current.StartInfo(timeProgram, ["-f", "%e %U %S %M", "-o", report, program, .. arguments]);
-        foreach ((string name, string value) in Environment)
-            start.Environment[name] = value;
+        Prepare(start, environment);
         long began = Stopwatch.GetTimestamp();
         ToolResult result = await ToolProcess.RunAsync(start, cancellationToken);
         TimeSpan wall = Stopwatch.GetElapsedTime(began);
@@ -35,5 +39,12 @@ internal sealed class Stopwatches(string timeProgram, string folder)
         string[] fields = (await File.ReadAllLinesAsync(report, cancellationToken))[^1].Split(' ');
         double Number(int field) => double.Parse(fields[field], CultureInfo.InvariantCulture);
         return (new Measurement(wall, TimeSpan.FromSeconds(Number(1) + Number(2)), (long)Number(3) * 1024), result.Output);
+    }
+
+    /// <summary>Gives a process the environment of everything that is run, and more of its own.</summary>
+    public void Prepare(ProcessStartInfo start, IReadOnlyDictionary<string, string> environment)
+    {
+        foreach ((string name, string value) in Environment.Concat(environment))
+            start.Environment[name] = value;
     }
 }

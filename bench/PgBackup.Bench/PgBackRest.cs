@@ -3,36 +3,35 @@ using PgBackup.Tests.Kit;
 namespace PgBackup.Bench;
 
 /// <summary>pgBackRest with zstd at its default level and two processes, run as the server's account with paths of its own.</summary>
-internal sealed class PgBackRest(Stopwatches stopwatches, PostgresCluster cluster, string folder) : Contestant
+internal sealed class PgBackRest(Stopwatches stopwatches, PostgresCluster cluster, string folder, RepositoryHome home) : Contestant
 {
+    /// <summary>The name that the goals compare with.</summary>
+    public const string ToolName = "pgBackRest";
+
     private const string Stanza = "bench";
 
     private readonly string _program = Tools.Find("pgbackrest");
+    private string _newest = "";
+
+    public override string Name => ToolName;
+
+    public override string ArchiveCommand => $"{_program} --config={Configuration} --stanza={Stanza} archive-push \"%p\"";
 
     private string Configuration => Path.Combine(folder, "pgbackrest.conf");
-
-    private string BackupFolder => Path.Combine(folder, "repo", "backup", Stanza);
-
-    public override string Name => "pgBackRest";
-
-    public override string NewestBackup =>
-        Directory.GetDirectories(BackupFolder, "*F").Max(StringComparer.Ordinal) ?? throw new InvalidOperationException("pgBackRest has made no backup.");
-
-    /// <summary>The value for archive_command.</summary>
-    public string ArchiveCommand => $"{_program} --config={Configuration} --stanza={Stanza} archive-push \"%p\"";
 
     public override async Task<string> DescribeAsync(CancellationToken cancellationToken) =>
         $"{await Tools.FirstLineAsync(_program, "version")}; type=full, compress-type=zst at its default level, process-max=2, start-fast";
 
     public override async Task PrepareAsync(CancellationToken cancellationToken)
     {
-        foreach (string name in new[] { "repo", "log", "lock", "spool" })
+        await home.PrepareAsync(cancellationToken);
+        foreach (string name in new[] { "log", "lock", "spool" })
             ServerAccount.Current.CreateFolder(Path.Combine(folder, name));
         await File.WriteAllTextAsync(
             Configuration,
             $"""
             [global]
-            repo1-path={folder}/repo
+            {home.PgBackRestOptions}
             repo1-retention-full=1000
             log-path={folder}/log
             lock-path={folder}/lock
@@ -51,14 +50,32 @@ internal sealed class PgBackRest(Stopwatches stopwatches, PostgresCluster cluste
 
             """,
             cancellationToken);
+        ServerAccount.Current.Own(Configuration);
         await RunAsync(cancellationToken, "stanza-create");
     }
 
-    public override async Task<IReadOnlyList<Result>> BackUpAsync(CancellationToken cancellationToken) =>
-        [new Result(Name, await RunAsync(cancellationToken, "--type=full", "backup"))];
+    public override async Task<IReadOnlyList<Result>> BackUpAsync(CancellationToken cancellationToken)
+    {
+        Measurement took = await RunAsync(cancellationToken, "--type=full", "backup");
+        IReadOnlyList<string> backups = await home.FoldersInAsync($"backup/{Stanza}/", cancellationToken);
+        _newest = backups.Where(static b => b.EndsWith('F')).Max(StringComparer.Ordinal) ?? throw new InvalidOperationException("pgBackRest has made no backup.");
+        return [new Result(Name, took)];
+    }
 
     public override async Task<IReadOnlyList<Result>> RestoreAsync(string destination, CancellationToken cancellationToken) =>
         [new Result(Name, await RunAsync(cancellationToken, $"--pg1-path={destination}", "--type=immediate", "restore"))];
+
+    public override void WarmNewestBackup(CancellationToken cancellationToken) => home.Warm($"backup/{Stanza}/{_newest}/", cancellationToken);
+
+    public override Task<long> StoredBytesAsync(CancellationToken cancellationToken) => home.BytesAsync($"backup/{Stanza}/{_newest}/", cancellationToken);
+
+    /// <summary>Measures archive-push, a process for each of the files, one after the other.</summary>
+    public async Task<Measurement> PushAsync(IEnumerable<string> files, CancellationToken cancellationToken)
+    {
+        (Measurement took, _) = await stopwatches.RunAsync(
+            cancellationToken, "bash", ["-c", "set -e; command=$0; for file in \"$@\"; do eval \"${command//%p/$file}\"; done", ArchiveCommand, .. files]);
+        return took;
+    }
 
     private async Task<Measurement> RunAsync(CancellationToken cancellationToken, params string[] arguments)
     {

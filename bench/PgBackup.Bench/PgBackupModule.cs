@@ -3,60 +3,46 @@ using PgBackup.Tests.Kit;
 namespace PgBackup.Bench;
 
 /// <summary>Our module: a PowerShell process that imports it, does the one thing, and ends.</summary>
-internal sealed class PgBackupModule(Stopwatches stopwatches, PostgresCluster cluster, string powerShell, string manifest, string folder) : Contestant
+internal sealed class PgBackupModule(PowerShellModule module, PostgresCluster cluster, RepositoryHome home, string archiveCommand) : Contestant
 {
     private string _newest = "";
 
     /// <summary>The name that the others are compared with.</summary>
     public const string ToolName = "PgBackup";
 
-    public override string Name => ToolName;
+    /// <inheritdoc/>
+    public override string Name => Distinction is null ? ToolName : $"{ToolName}, {Distinction}";
 
-    public override string NewestBackup => Path.Combine(Repository, "basebackups_005", _newest);
+    /// <summary>What tells it from another one in the same table.</summary>
+    public string? Distinction { get; init; }
 
-    /// <summary>The value for archive_command: a copy, flushed, under its last name only when it is whole.</summary>
-    public string ArchiveCommand
-    {
-        get
-        {
-            string target = Path.Combine(Repository, "wal_005");
-            return $"cp \"%p\" \"{Incoming}/%f\" && sync \"{Incoming}/%f\" && mv \"{Incoming}/%f\" \"{target}/%f\"";
-        }
-    }
+    public override string ArchiveCommand => archiveCommand;
 
-    private string Repository => Path.Combine(folder, "repo");
-
-    private string Incoming => Path.Combine(folder, "incoming");
+    private string BackupFolder => $"basebackups_005/{_newest}/";
 
     public override Task<string> DescribeAsync(CancellationToken cancellationToken) =>
-        Task.FromResult($"the whole process: {Path.GetFileNameWithoutExtension(powerShell)} starts, imports the module, runs the cmdlet with its defaults, ends");
+        Task.FromResult($"the whole process: {module.Host} starts, imports the module, runs the cmdlet with its defaults, ends");
 
-    public override Task PrepareAsync(CancellationToken cancellationToken)
-    {
-        ServerAccount.Current.CreateFolder(Incoming);
-        ServerAccount.Current.CreateFolder(Repository);
-        ServerAccount.Current.CreateFolder(Path.Combine(Repository, "wal_005"));
-        return Task.CompletedTask;
-    }
+    public override Task PrepareAsync(CancellationToken cancellationToken) => home.PrepareAsync(cancellationToken);
 
     public override async Task<IReadOnlyList<Result>> BackUpAsync(CancellationToken cancellationToken)
     {
-        (Measurement took, string output) = await RunAsync(
-            $"(Backup-PgCluster -HostName 127.0.0.1 -Port {cluster.Port} -UserName postgres -Database postgres -Repository '{Repository}').Name", cancellationToken);
+        (Measurement took, string output) = await module.RunAsync(
+            home, $"(Backup-PgCluster -HostName 127.0.0.1 -Port {cluster.Port} -UserName postgres -Database postgres -Repository '{home.Repository}').Name", cancellationToken);
         _newest = output.Trim();
-        return Directory.Exists(NewestBackup) && File.Exists(NewestBackup + "_backup_stop_sentinel.json")
+        return _newest.Length > 0 && await home.BytesAsync($"basebackups_005/{_newest}_backup_stop_sentinel.json", cancellationToken) > 0
             ? [new Result(Name, took)]
             : throw new InvalidOperationException($"No backup came of it. The process printed:\n{output}");
     }
 
     public override async Task<IReadOnlyList<Result>> RestoreAsync(string destination, CancellationToken cancellationToken)
     {
-        (Measurement took, _) = await RunAsync(
-            $"Restore-PgPointInTime -Repository '{Repository}' -Name '{_newest}' -Immediate -DataDirectory '{destination}' | Out-Null", cancellationToken);
+        (Measurement took, _) = await module.RunAsync(
+            home, $"Restore-PgPointInTime -Repository '{home.Repository}' -Name '{_newest}' -Immediate -DataDirectory '{destination}' | Out-Null", cancellationToken);
         return [new Result(Name, took)];
     }
 
-    private Task<(Measurement Took, string Output)> RunAsync(string command, CancellationToken cancellationToken) =>
-        stopwatches.RunAsync(
-            cancellationToken, powerShell, "-NoProfile", "-NonInteractive", "-Command", $"$ErrorActionPreference = 'Stop'; Import-Module '{manifest}'; {command}");
+    public override void WarmNewestBackup(CancellationToken cancellationToken) => home.Warm(BackupFolder, cancellationToken);
+
+    public override Task<long> StoredBytesAsync(CancellationToken cancellationToken) => home.BytesAsync(BackupFolder, cancellationToken);
 }

@@ -15,7 +15,7 @@ IDisposable[] registrations = [.. signals.Select(signal => PosixSignalRegistrati
 }))];
 try
 {
-    await new BenchRun(options, stop.Token).RunAsync();
+    await (options.IsStore ? StoreRun.RunAsync(options, stop.Token) : DirectoryRun.RunAsync(options, stop.Token));
     return 0;
 }
 catch (OperationCanceledException)

@@ -2,70 +2,81 @@ using System.Globalization;
 
 namespace PgBackup.Bench;
 
-/// <summary>The tables, and whether the goals are reached.</summary>
-internal sealed class Report(IReadOnlyDictionary<Work, List<IReadOnlyList<Result>>> rounds, IReadOnlyList<Contestant> contestants, long dataBytes)
-{
-    private const long PeakGoal = 300_000_000;
+/// <summary>A goal, and what was measured.</summary>
+/// <param name="Words">What shall be.</param>
+/// <param name="Measured">What is.</param>
+/// <param name="Most">What it may be at most.</param>
+/// <param name="Format">How the number is written.</param>
+internal sealed record Goal(string Words, double Measured, double Most, string Format = "F2");
 
-    /// <summary>Writes it as Markdown.</summary>
-    public void Print(TextWriter output)
+/// <summary>The tables, as Markdown.</summary>
+internal sealed class Report(TextWriter output)
+{
+    /// <summary>Who was measured, and how.</summary>
+    public async Task DescribeAsync(Ground ground, int rounds, IEnumerable<Contestant> contestants, CancellationToken cancellationToken)
     {
-        foreach (Work work in Enum.GetValues<Work>())
-            PrintTable(output, work);
         output.WriteLine();
-        output.WriteLine("| stored | size | of the data |");
-        output.WriteLine("|---|---|---|");
+        output.WriteLine($"{ground.Description} {rounds} rounds.");
         foreach (Contestant contestant in contestants)
-            output.WriteLine(Text($"| {Cell(contestant.Name)} | {Sizes.Megabytes(contestant.StoredBytes)} | {100.0 * contestant.StoredBytes / dataBytes:F1} % |"));
-        PrintGoals(output);
+            output.WriteLine($"* {contestant.Name}: {await contestant.DescribeAsync(cancellationToken)}");
     }
 
-    private void PrintTable(TextWriter output, Work work)
+    /// <summary>Times of one kind of work, each compared with the reference's.</summary>
+    /// <param name="title">What was done.</param>
+    /// <param name="rounds">The results.</param>
+    /// <param name="byReference">False for the reference's time by a row's; true for a row's by the reference's.</param>
+    public void Times(string title, Rounds rounds, bool byReference = false)
     {
         output.WriteLine();
-        output.WriteLine($"| {work.ToString().ToLowerInvariant()} of {Sizes.Megabytes(dataBytes)} | median | least – most | processor time | peak memory of one process | PgBackup's time / this |");
+        output.WriteLine($"| {title} | median | least – most | processor time | peak memory of one process | {(byReference ? "its time / the first" : $"{rounds.Reference}'s time / this")} |");
         output.WriteLine("|---|---|---|---|---|---|");
-        foreach (string name in rounds[work][0].Select(r => r.Name).OrderBy(n => n != PgBackupModule.ToolName).ThenBy(n => n, StringComparer.Ordinal))
+        foreach (string name in rounds.Names)
         {
-            double[] walls = All(work, name, static m => m.Wall.TotalSeconds);
-            string ratio = name == PgBackupModule.ToolName ? "" : Text($"{Ratio(work, name):F2}");
+            double[] walls = rounds.Of(name, static m => m.Wall.TotalSeconds);
+            double processor = Rounds.Median(rounds.Of(name, static m => m.Processor.TotalSeconds));
+            double ratio = byReference ? rounds.Ratio(name, rounds.Reference) : rounds.Ratio(rounds.Reference, name);
             output.WriteLine(Text(
-                $"| {Cell(name)} | {Median(walls):F2} s | {walls.Min():F2} – {walls.Max():F2} s | {Median(All(work, name, static m => m.Processor.TotalSeconds)):F2} s | {Sizes.Megabytes(All(work, name, static m => m.PeakBytes).Max())} | {ratio} |"));
+                $"| {Cell(name)} | {Rounds.Median(walls):F2} s | {walls.Min():F2} – {walls.Max():F2} s | {processor:F2} s | {Sizes.Megabytes(rounds.Of(name, static m => m.PeakBytes).Max())} | {(name == rounds.Reference ? "" : Text($"{ratio:F2}"))} |"));
         }
     }
 
-    private void PrintGoals(TextWriter output)
+    /// <summary>What the newest backups take.</summary>
+    public async Task StoredAsync(IEnumerable<Contestant> contestants, long dataBytes, CancellationToken cancellationToken)
     {
-        long ours = Stored(PgBackupModule.ToolName), theirs = Stored("pgBackRest");
-        string tar = rounds[Work.Backup][0].Select(r => r.Name).First(n => n.EndsWith(", synced", StringComparison.Ordinal));
-        double peak = new[] { Work.Backup, Work.Restore }.Max(w => All(w, PgBackupModule.ToolName, static m => m.PeakBytes).Max());
-        output.WriteLine();
-        output.WriteLine("| goal | measured | reached |");
-        output.WriteLine("|---|---|---|");
-        Goal("backup at most 0.60 × pgBackRest's time", Ratio(Work.Backup, "pgBackRest"), 0.60, "F2");
-        Goal($"backup at most 1.15 × the time of {tar}", Ratio(Work.Backup, tar), 1.15, "F2");
-        Goal("backup not larger than pgBackRest's", (double)ours / theirs, 1, "F2");
-        Goal("restore at most 0.60 × pgBackRest's time", Ratio(Work.Restore, "pgBackRest"), 0.60, "F2");
-        Goal("peak memory under 300 MB", peak / 1e6, PeakGoal / 1e6, "F0");
-
-        void Goal(string words, double measured, double most, string format) =>
-            output.WriteLine($"| {Cell(words)} | {measured.ToString(format, CultureInfo.InvariantCulture)} | {(measured <= most ? "yes" : "no")} |");
+        Rows("stored", "size", "of the data");
+        foreach (Contestant contestant in contestants)
+        {
+            long stored = await contestant.StoredBytesAsync(cancellationToken);
+            output.WriteLine(Text($"| {Cell(contestant.Name)} | {Sizes.Megabytes(stored)} | {100.0 * stored / dataBytes:F1} % |"));
+        }
     }
 
-    // Both of a pair were run in the same round: what else the machine did then, it did to both.
-    private double Ratio(Work work, string rival) =>
-        Median([.. rounds[work].Select(round => Of(round, PgBackupModule.ToolName).Took.Wall / Of(round, rival).Took.Wall)]);
-
-    private long Stored(string name) => contestants.First(c => c.Name == name).StoredBytes;
-
-    private double[] All(Work work, string name, Func<Measurement, double> value) => [.. rounds[work].Select(round => value(Of(round, name).Took))];
-
-    private static Result Of(IEnumerable<Result> round, string name) => round.First(r => r.Name == name);
-
-    private static double Median(double[] values)
+    /// <summary>What pushing a number of segments took.</summary>
+    public void Pushes(Rounds rounds, IReadOnlyDictionary<string, int> segments, long segmentBytes)
     {
-        double[] sorted = [.. values.Order()];
-        return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
+        Rows("WAL push", "segments", "a segment", "least – most", "rate", "processor time a segment", "peak memory of one process");
+        foreach (string name in rounds.Names)
+        {
+            double[] each = [.. rounds.Of(name, static m => m.Wall.TotalMilliseconds).Select(t => t / segments[name])];
+            double processor = Rounds.Median(rounds.Of(name, static m => m.Processor.TotalMilliseconds)) / segments[name];
+            output.WriteLine(Text(
+                $"| {Cell(name)} | {segments[name]} | {Rounds.Median(each):F0} ms | {each.Min():F0} – {each.Max():F0} ms | {segmentBytes / 1e3 / Rounds.Median(each):F0} MB/s | {processor:F0} ms | {Sizes.Megabytes(rounds.Of(name, static m => m.PeakBytes).Max())} |"));
+        }
+    }
+
+    /// <summary>The goals, and whether they are reached.</summary>
+    public void Goals(IEnumerable<Goal> goals)
+    {
+        Rows("goal", "measured", "reached");
+        foreach (Goal goal in goals)
+            output.WriteLine($"| {Cell(goal.Words)} | {goal.Measured.ToString(goal.Format, CultureInfo.InvariantCulture)} | {(goal.Measured <= goal.Most ? "yes" : "no")} |");
+    }
+
+    private void Rows(params string[] columns)
+    {
+        output.WriteLine();
+        output.WriteLine($"| {string.Join(" | ", columns)} |");
+        output.WriteLine($"|{string.Concat(Enumerable.Repeat("---|", columns.Length))}");
     }
 
     private static string Cell(string text) => text.Replace("|", "\\|", StringComparison.Ordinal);

@@ -7,8 +7,6 @@ internal sealed class TarZstd(Stopwatches stopwatches, string dataDirectory, str
 
     public override string Name => "tar | zstd -1 -T0";
 
-    public override string NewestBackup => _archive;
-
     public override async Task<string> DescribeAsync(CancellationToken cancellationToken) =>
         $"{await Tools.FirstLineAsync("tar", "--version")}; {(await Tools.FirstLineAsync("zstd", "--version")).Trim('*', ' ')}; into one file, which is then synced";
 
@@ -28,4 +26,8 @@ internal sealed class TarZstd(Stopwatches stopwatches, string dataDirectory, str
         (Measurement synced, _) = await stopwatches.RunAsync(cancellationToken, "find", destination, "-exec", "sync", "{}", "+");
         return [new Result("zstd -d | tar, synced", piped + synced), new Result("zstd -d | tar, not synced", piped)];
     }
+
+    public override void WarmNewestBackup(CancellationToken cancellationToken) => Sizes.Warm(_archive, cancellationToken);
+
+    public override Task<long> StoredBytesAsync(CancellationToken cancellationToken) => Task.FromResult(Sizes.Of(_archive));
 }
