@@ -28,6 +28,7 @@
         'Get-PgRecoveryWindow'
         'Get-PgRestorePlan'
         'Get-PgWalArchiveStatus'
+        'New-PgBackupKey'
         'Push-PgWal'
         'Restore-PgPointInTime'
         'Restore-PgWal'

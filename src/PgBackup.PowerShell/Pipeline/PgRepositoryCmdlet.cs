@@ -1,6 +1,5 @@
 using System.Management.Automation;
 using PgBackup.Configuration;
-using PgBackup.Errors;
 using PgBackup.PowerShell.Parameters;
 using PgBackup.Storage.S3;
 
@@ -38,6 +37,11 @@ public abstract class PgRepositoryCmdlet : AsyncPgCmdlet
     [ValidateNotNullOrEmpty]
     public string? ConfigPath { get; set; }
 
+    /// <summary>The repository's encryption key: a SecureString, or the path of its file.</summary>
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [EncryptionKeyTransform]
+    public EncryptionKeySource? EncryptionKey { get; set; }
+
     /// <summary>
     /// The settings of the repository that <see cref="Repository"/> or the environment names; call it from <see cref="AsyncPgCmdlet.Prepare"/>, because
     /// PowerShell resolves the path.
@@ -63,21 +67,9 @@ public abstract class PgRepositoryCmdlet : AsyncPgCmdlet
         StorageCredential = StorageCredential is null
             ? null
             : new S3Credential(StorageCredential.UserName, new SecretText(StorageCredential.GetNetworkCredential().Password)),
+        EncryptionKey = EncryptionKey?.Read(ResolveFolder),
     };
 
     /// <summary>The full path of something in the file system that need not exist; pipeline's thread only. Throws <c>PathNotInFileSystem</c>.</summary>
-    protected string ResolveFolder(string path)
-    {
-        string full;
-        ProviderInfo provider;
-        try
-        {
-            full = SessionState.Path.GetUnresolvedProviderPathFromPSPath(path, out provider, out _);
-        }
-        catch (Exception error) when (error is System.Management.Automation.DriveNotFoundException or ProviderNotFoundException or PSArgumentException)
-        {
-            throw PgErrors.PathNotInFileSystem(path, error);
-        }
-        return provider.Name == "FileSystem" ? full : throw PgErrors.PathNotInFileSystem(path, null);
-    }
+    protected string ResolveFolder(string path) => FilePath.Resolve(this, path);
 }

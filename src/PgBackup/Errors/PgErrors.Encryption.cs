@@ -51,4 +51,40 @@ public static partial class PgErrors
         "KeyFileUnreadable", ErrorKind.ReadError, ExitCodes.WrongKey,
         $"The key file '{path}' ({setting}) cannot be read: {inner.Message}",
         "Check the path, and that this account may read the file.", path, inner);
+
+    internal static PgBackupException KeyFileExists(string path) => new(
+        "KeyFileExists", ErrorKind.ResourceExists, ExitCodes.Failed,
+        $"The file '{path}' exists already; it was left as it is, because it may be the key of backups.",
+        "Give the path of a file that does not exist. A key that is no longer needed is removed by hand.", path);
+
+    internal static PgBackupException KeyFileUnwritable(string path, Exception inner) => new(
+        "KeyFileUnwritable", ErrorKind.WriteError, ExitCodes.Failed,
+        $"The key file '{path}' cannot be written: {inner.Message}",
+        "Check that its folder exists, and that this account may write there.", path, inner);
+
+    internal static PgBackupException PgpCannotBeWritten(string name) => new(
+        "EncryptionNotSupported", ErrorKind.InvalidArgument, ExitCodes.BadConfiguration,
+        $"The environment asks for encryption with PGP ({name}): PgBackup can read what wal-g encrypted so, but cannot write it; nothing was written.",
+        $"To write, remove {name} and give a new repository with -EncryptionKey or WALG_LIBSODIUM_KEY_PATH; New-PgBackupKey makes a key.", name);
+
+    internal static PgBackupException PgpKeyInvalid(string objectName, string said) => new(
+        "EncryptionKeyInvalid", ErrorKind.SecurityError, ExitCodes.WrongKey,
+        $"The PGP key does not open the object '{objectName}'. gpg said: {said}",
+        "Give the private key for which wal-g encrypted (WALG_PGP_KEY_PATH, WALG_PGP_KEY, or WALG_GPG_KEY_ID for one in your own key ring) and its passphrase (WALG_PGP_KEY_PASSPHRASE).",
+        objectName);
+
+    internal static PgBackupException PgpKeyRefused(string name, string said) => new(
+        "EncryptionKeyMalformed", ErrorKind.InvalidArgument, ExitCodes.BadConfiguration,
+        $"What {name} gives is no PGP key that gpg takes. gpg said: {said}",
+        $"Export the key with gpg --armor --export-secret-keys, and let {name} give that.", name);
+
+    internal static PgBackupException GpgMissing(string program, Exception? inner) => new(
+        "GpgMissing", ErrorKind.NotInstalled, ExitCodes.Failed,
+        $"The program '{program}', which reads what wal-g encrypted with PGP, is not on the PATH.",
+        "Install GnuPG (the package gnupg or gnupg2) and run the command again.", program, inner);
+
+    internal static PgBackupException GpgHomeUnwritable(Exception inner) => new(
+        "GpgHomeUnwritable", ErrorKind.WriteError, ExitCodes.Failed,
+        $"No folder for gpg's key ring could be made: {inner.Message}",
+        "Check that this account may write to the folder for temporary files.", null, inner);
 }

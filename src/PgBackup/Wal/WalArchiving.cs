@@ -152,7 +152,7 @@ public static class WalArchiving
 
     /// <summary>What the user must know of a command's key, null when nothing.</summary>
     public static string? KeyWarning(EntryCommand command) => command.RequireKey
-        ? "The encryption key is in the environment (WALG_LIBSODIUM_KEY) and is not written into archive_command: the server's own environment must hold it, or archiving fails. "
-          + "WALG_LIBSODIUM_KEY_PATH, a file that the server's account can read, needs no such thing."
+        ? "The encryption key came without a file and is not written into archive_command: the server's own environment must hold it (WALG_LIBSODIUM_KEY), or archiving fails. "
+          + "A file that the server's account can read (-EncryptionKey, WALG_LIBSODIUM_KEY_PATH) needs no such thing."
         : null;
 }
