@@ -9,7 +9,13 @@ internal static class Prerequisites
     public static readonly Need[] Server = [new("postgresql", HasServerProgram("postgres")), new("postgresql-contrib", HasServerProgram("pgbench"))];
 
     /// <summary>Programs that read what we write.</summary>
-    public static readonly Need[] Codecs = [new("zstd", () => Run.Which("zstd") is not null), new("lz4", () => Run.Which("lz4") is not null), new("xz-utils", () => Run.Which("xz") is not null)];
+    public static readonly Need[] Codecs =
+    [
+        new("zstd", () => Run.Which("zstd") is not null),
+        new("lz4", () => Run.Which("lz4") is not null),
+        new("xz-utils", () => Run.Which("xz") is not null),
+        new("gnupg", () => Run.Which("gpg") is not null && Run.Which("gpg-agent") is not null),
+    ];
 
     /// <summary>Programs to be compared with, and what measures them.</summary>
     public static readonly Need[] Rivals =

@@ -1,4 +1,5 @@
 using PgBackup.Codecs;
+using PgBackup.Codecs.Gpg;
 using PgBackup.Configuration.Files;
 using PgBackup.Errors;
 using PgBackup.Storage;
@@ -25,6 +26,12 @@ public sealed record RepositorySettings(StorageSettings Storage, CompressionMeth
 
     /// <summary>The configuration file; null when there is none.</summary>
     public string? ConfigPath { get; init; }
+
+    /// <summary>
+    /// The PGP key with which wal-g encrypted; such a repository is read, never written. As in wal-g it goes before a libsodium key of the environment; a key that was given or stands in
+    /// the configuration file goes before it. Null when there is none.
+    /// </summary>
+    public GpgSettings? Pgp { get; init; }
 
     /// <summary>Each value and where it came from.</summary>
     public IReadOnlyList<ConfigurationValue> Values { get; init; } = [];
@@ -58,9 +65,15 @@ public sealed record RepositorySettings(StorageSettings Storage, CompressionMeth
             layers.Take("compression", null, SettingText.Compression, CompressionMethod.Zstd, "WALG_COMPRESSION_METHOD"),
             layers.Take("compressionLevel", null, SettingText.CompressionLevel, null, "WALG_ZSTD_LEVEL"),
             key);
-        NoteKey(layers, arguments, key);
+        bool isChosen = arguments.EncryptionKey is not null || layers.FileHas("encryption.keyFile");
+        GpgSettings? pgp = isChosen ? null : EncryptionSettings.ResolvePgp(environment);
+        if (pgp is null)
+            NoteKey(layers, arguments, key);
+        else
+            layers.Note("encryption", "PGP", $"environment {pgp.Source}");
         return settings with
         {
+            Pgp = pgp,
             Name = choice.Configured?.Name,
             ConfigPath = file?.Path,
             FileSettings = said,

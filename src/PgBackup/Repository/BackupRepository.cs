@@ -1,4 +1,5 @@
 using PgBackup.Codecs;
+using PgBackup.Codecs.Gpg;
 using PgBackup.Configuration;
 using PgBackup.Errors;
 using PgBackup.Storage;
@@ -22,7 +23,10 @@ public sealed record BackupRepository(IObjectStore Store, EncryptionKey? Key, Co
 
     /// <summary>The repository that the settings name.</summary>
     public static BackupRepository Open(RepositorySettings settings) =>
-        new(ObjectStores.Open(settings.Storage), settings.Key, settings.Compression, settings.CompressionLevel);
+        new(ObjectStores.Open(settings.Storage), settings.Key, settings.Compression, settings.CompressionLevel)
+        {
+            ForeignDecryption = settings.Pgp is { } pgp ? new GpgDecryption(pgp) : null,
+        };
 
     /// <summary>The repository as its user names it.</summary>
     public string Location => Store.Location;

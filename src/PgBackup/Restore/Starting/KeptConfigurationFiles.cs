@@ -91,6 +91,8 @@ internal static class KeptConfigurationFiles
                         files["/" + name] = content;
                 }
             }
+            // Only at its end does an encrypted stream prove that it came whole.
+            await decoded.CopyToAsync(Stream.Null, cancellationToken).ConfigureAwait(false);
             return document is null
                 ? throw PgErrors.BackupDamaged(repository.Location, backup.Text, $"its configuration does not hold {KeptConfiguration.MemberName}.")
                 : (document, files);
