@@ -27,10 +27,6 @@ BeforeAll {
     }
 }
 
-AfterEach {
-    foreach ($variable in $saved.Keys) { [Environment]::SetEnvironmentVariable($variable, $saved[$variable]) }
-}
-
 Describe 'New-PgBackupKey' {
     It 'writes a key for its owner alone, and warns' {
         $path = Join-Path $TestDrive 'new.key'
@@ -76,6 +72,8 @@ Describe '-EncryptionKey' {
         $null = Push-PgWal $segment -Repository $repository -EncryptionKey $keyFile
         $other = New-PgBackupKey -AsSecureString -WarningAction SilentlyContinue
     }
+
+    AfterEach { foreach ($variable in $saved.Keys) { [Environment]::SetEnvironmentVariable($variable, $saved[$variable]) } }
 
     It 'takes a path, a file and a SecureString' {
         foreach ($key in $keyFile, (Get-Item $keyFile), $made, (ConvertTo-SecureString $text -AsPlainText -Force)) {
@@ -128,7 +126,10 @@ Describe '-EncryptionKey' {
 }
 
 Describe 'PGP' {
+    AfterEach { foreach ($variable in $saved.Keys) { [Environment]::SetEnvironmentVariable($variable, $saved[$variable]) } }
+
     It 'says what is missing when gpg is' {
+        $null = Push-PgWal $segment -Repository $repository
         $ring = Join-Path $TestDrive 'private.asc'
         Set-Content $ring 'a key'
         $env:WALG_PGP_KEY_PATH = $ring
