@@ -25,6 +25,8 @@ internal sealed record WalSample(IReadOnlyList<string> Files)
             files = [.. Directory.GetFiles(folder).Where(static f => Path.GetFileName(f).Length == 24).Order(StringComparer.Ordinal).Skip(1).SkipLast(1).Take(count)];
         }
         while (files.Length < count);
+        foreach (string other in Directory.GetFiles(folder).Except(files))
+            File.Delete(other);
         return new WalSample(files);
     }
 }

@@ -16,7 +16,8 @@ public sealed class PushPgWalCommand : WalCmdlet
     private const string LiteralPathSet = "LiteralPath";
 
     private readonly List<string> _files = [];
-    private RepositorySettings _settings = null!;
+    private RepositoryArguments? _named;
+    private BackupRepository _repository = null!;
     private string _subject = "";
 
     /// <summary>The files; wildcards are expanded.</summary>
@@ -38,7 +39,11 @@ public sealed class PushPgWalCommand : WalCmdlet
     protected override void Prepare()
     {
         _subject = string.Join('\n', Path ?? LiteralPath!);
-        _settings = ResolveRepository();
+        // Opened once for all the input that names the same: connections to a store are dear.
+        RepositoryArguments named = ArgumentsForRepository();
+        if (named != _named)
+            _repository = BackupRepository.Open(ResolveRepository());
+        _named = named;
         _files.Clear();
         if (ParameterSetName == LiteralPathSet)
             _files.AddRange(LiteralPath!.Select(ResolveFolder));
@@ -52,9 +57,8 @@ public sealed class PushPgWalCommand : WalCmdlet
     /// <inheritdoc/>
     protected override async Task RunAsync(IPipeline pipeline, CancellationToken cancellationToken)
     {
-        var repository = BackupRepository.Open(_settings);
-        foreach (string file in _files)
-            await pipeline.WriteObjectAsync(await WalPush.PushAsync(repository, file, pipeline.Log, cancellationToken));
+        await foreach (WalPushResult result in WalPushSeries.PushAsync(_repository, _files, pipeline.Log, cancellationToken))
+            await pipeline.WriteObjectAsync(result);
     }
 
     // In the order of the names: the order of the log.
