@@ -12,6 +12,7 @@ internal sealed class HttpBody
     private readonly bool _untilEnd;
     private long _left;
     private bool _finished;
+    private bool _owesLineEnd;
 
     private HttpBody(Wire wire, long left, bool chunked, bool untilEnd)
     {
@@ -47,8 +48,7 @@ internal sealed class HttpBody
         if (bytes.IsEmpty)
             throw new IOException("The connection ended in the middle of a body.");
         _left -= bytes.Length;
-        if (_chunked && _left == 0)
-            await _wire.ReadLineAsync(cancellationToken);
+        _owesLineEnd = _chunked && _left == 0; // Reading it now could overwrite these bytes: they lie in the wire's buffer.
         return bytes;
     }
 
@@ -73,6 +73,9 @@ internal sealed class HttpBody
         // A finished body is not read on: after the last chunk there is another message.
         if (_finished)
             return false;
+        if (_owesLineEnd)
+            await _wire.ReadLineAsync(cancellationToken);
+        _owesLineEnd = false;
         string line = await _wire.ReadLineAsync(cancellationToken);
         int semicolon = line.IndexOf(';');
         _left = long.Parse(semicolon < 0 ? line : line[..semicolon], NumberStyles.HexNumber, CultureInfo.InvariantCulture);
