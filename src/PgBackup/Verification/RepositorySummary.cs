@@ -108,6 +108,9 @@ public sealed record RepositorySummary
     /// <summary>Whether what is there is encrypted; null when that is unknown, because wal-g wrote it.</summary>
     public bool? IsEncrypted { get; init; }
 
+    /// <summary>What the key of an encrypted repository is called; null when nothing of ours recorded it.</summary>
+    public string? KeyId { get; init; }
+
     /// <summary>Whether the store keeps versions.</summary>
     public StoreVersioning Versioning { get; init; }
 

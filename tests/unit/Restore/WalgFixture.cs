@@ -49,9 +49,9 @@ internal sealed class WalgFixture
     }
 
     /// <summary>A copy that may be damaged.</summary>
-    public string CopyTo(TempFolder folder)
+    public string CopyTo(TempFolder folder, string name = "damaged-repo")
     {
-        string target = folder.Combine("damaged-repo");
+        string target = folder.Combine(name);
         foreach (string file in Directory.EnumerateFiles(RepositoryPath, "*", SearchOption.AllDirectories))
         {
             string copy = Path.Combine(target, Path.GetRelativePath(RepositoryPath, file));

@@ -143,19 +143,27 @@ public sealed class RepositoryDoctorTests : IDisposable
         WalgFixture sealedOne = WalgFixture.Named("zstd-sodium");
         EncryptionKey right = sealedOne.Open().Key!, wrong = EncryptionKey.FromSettings(new string('0', 64), KeyTransform.Hex);
 
-        async Task<(CheckStatus, string)> Encryption(string folder, EncryptionKey? key)
+        async Task<(CheckStatus Status, string Message)> Encryption(string folder, EncryptionKey? key)
         {
             RepositoryCheck check = await Patient.ExamineAsync(Patient.Settings(folder, key), RepositoryCheckName.Encryption, skipWrite: true);
             return (check.Status, check.Message);
         }
 
-        Assert.Equal((CheckStatus.Passed, "The key opens what is there (5 objects tried)."), await Encryption(sealedOne.RepositoryPath, right));
+        Assert.Equal((CheckStatus.Passed, "The key fits (5 objects tried)."), await Encryption(sealedOne.RepositoryPath, right));
         Assert.Equal((CheckStatus.Passed, "Nothing is encrypted, and no key is given (5 objects tried)."), await Encryption(_root, null));
-        Assert.Equal(CheckStatus.Failed, (await Encryption(sealedOne.RepositoryPath, wrong)).Item1);
+        Assert.Equal(CheckStatus.Failed, (await Encryption(sealedOne.RepositoryPath, wrong)).Status);
         (CheckStatus status, string message) = await Encryption(sealedOne.RepositoryPath, null);
-        Assert.True(status == CheckStatus.Failed && message.Contains("without a key", StringComparison.Ordinal), message);
+        Assert.True(status == CheckStatus.Failed && message.Contains("no key was given", StringComparison.Ordinal), message);
         (status, message) = await Encryption(_root, wrong);
         Assert.True(status == CheckStatus.Failed && message.Contains("is not encrypted", StringComparison.Ordinal), message);
+
+        // Recorded as encrypted, and yet a foreign pusher archives in plain.
+        string mixed = sealedOne.CopyTo(_folder, "mixed");
+        await RepositoryEncryption.RecordAsync(new BackupRepository(new DirectoryStore(mixed), right));
+        File.Copy($"{_root}/wal_005/000000010000000000000007.lz4", $"{mixed}/wal_005/000000010000000000000008.lz4");
+        File.SetLastWriteTimeUtc($"{mixed}/wal_005/000000010000000000000008.lz4", DateTime.UtcNow);
+        (status, message) = await Encryption(mixed, right);
+        Assert.True(status == CheckStatus.Failed && message.Contains("side by side: 'wal_005/000000010000000000000008.lz4'", StringComparison.Ordinal), message);
     }
 
     [Fact]

@@ -105,13 +105,22 @@ public sealed class RepositorySurveyTests : IDisposable
     public void AMillionSegmentsAndTenThousandBackupsNeedLittleMemory()
     {
         var tally = new RepositoryTally();
-        long before = GC.GetTotalMemory(forceFullCollection: true);
-        for (uint i = 0; i < 1_000_000; i++)
-            tally.Add(new StoredObject($"wal_005/00000001{i >> 8:X8}{i & 255:X8}.zst", 1000, DateTimeOffset.UnixEpoch));
-        for (uint i = 0; i < 10_000; i++)
-            tally.Add(new StoredObject($"basebackups_005/base_00000001{i >> 8:X8}{i & 255:X8}_backup_stop_sentinel.json", 1000, DateTimeOffset.UnixEpoch));
-        long after = GC.GetTotalMemory(forceFullCollection: true);
-        Assert.Equal(1_010_000, tally.Count);
-        Assert.InRange(after - before, 0, 20 << 20);
+        StoredObject[] wal = [.. Enumerable.Range(0, 10_000).Select(i => new StoredObject($"wal_005/00000001{i >> 8:X8}{i & 255:X8}.zst", 1000, DateTimeOffset.UnixEpoch))];
+        StoredObject[] backups =
+            [.. wal.Select(w => w with { Key = $"basebackups_005/base_{w.Key[8..32]}_backup_stop_sentinel.json" })];
+        tally.Add(wal[0]);
+
+        long start = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 1_000_000; i++)
+            tally.Add(wal[i % wal.Length]);
+        long ofWal = GC.GetAllocatedBytesForCurrentThread() - start;
+        foreach (StoredObject backup in backups)
+            tally.Add(backup);
+        long all = GC.GetAllocatedBytesForCurrentThread() - start;
+
+        Assert.Equal(1_010_001, tally.Count);
+        Assert.Equal(10_000, tally.Backups.Count);
+        Assert.InRange(ofWal, 0, 64 << 10);
+        Assert.InRange(all, 0, 40 << 20);
     }
 }

@@ -2,6 +2,7 @@ using PgBackup.Errors;
 using PgBackup.Platform;
 using PgBackup.Repository;
 using PgBackup.Storage;
+using PgBackup.Storage.S3;
 
 namespace PgBackup.Verification.Doctor;
 
@@ -18,7 +19,7 @@ internal static class ConnectionChecks
             await foreach (StoredObject _ in context.Store.ListAsync(RepositoryLayout.PrivateFolder, recursive: false, cancellationToken).ConfigureAwait(false))
                 break;
         }
-        catch (PgBackupException error) when (error.Kind == ErrorKind.AuthenticationError)
+        catch (PgBackupException error) when (error.Kind == ErrorKind.AuthenticationError || error.Id == "ProfileNotFound")
         {
             context.CredentialFailure = error;
         }
@@ -27,7 +28,7 @@ internal static class ConnectionChecks
             // It has answered; what it refuses is told by the check of that right.
         }
         context.Unusable = null;
-        return Describe(context.Description);
+        return Describe(context);
     }
 
     /// <summary>Whether the store accepts the credential; of a folder, whose it is.</summary>
@@ -36,8 +37,9 @@ internal static class ConnectionChecks
         cancellationToken.ThrowIfCancellationRequested();
         if (context.CredentialFailure is { } failure)
         {
-            context.Unusable = "Not tried: the store does not accept the credential.";
-            return Task.FromResult(CheckFinding.Failed(failure));
+            context.Unusable = "Not tried: the store does not accept our requests.";
+            CheckFinding finding = CheckFinding.Failed(failure);
+            return Task.FromResult(failure.Id == "StorageClockSkewed" ? finding with { Of = RepositoryCheckName.Clock } : finding);
         }
         return Task.FromResult(context.Settings.Storage is DirectorySettings directory ? OwnerOf(directory.Folder) : CheckFinding.Passed("The store accepts the credential."));
     }
@@ -57,11 +59,16 @@ internal static class ConnectionChecks
         return CheckFinding.Passed($"Listed: {Text.Count(backups, "folder of a backup", "folders of backups")}, {(hasWal ? "WAL" : "no WAL yet")}.");
     }
 
-    private static CheckFinding Describe(StoreDescription? store)
+    private static CheckFinding Describe(DoctorContext context)
     {
-        if (store?.Endpoint is not { } endpoint)
-            return CheckFinding.Passed(store?.Kind == "Directory" ? "The folder is there." : "The store answers.");
-        string message = $"{endpoint.GetLeftPart(UriPartial.Authority)} answers{(store.Region is null ? "" : $", region {store.Region}")}.";
+        if (context.Settings.Storage is not S3Settings settings)
+            return CheckFinding.Passed("The folder is there.");
+        if (context.CredentialFailure?.Id is "StorageCredentialMissing" or "ProfileNotFound" or "ProfileUnusable")
+            return CheckFinding.Skipped("Not asked: there is no credential to ask with.");
+        if ((context.Description?.Endpoint ?? settings.EndpointUrl) is not { } endpoint)
+            return CheckFinding.Passed("The store answers.");
+        string? region = context.Description?.Region ?? settings.Region;
+        string message = $"{endpoint.GetLeftPart(UriPartial.Authority)} answers{(region is null ? "" : $", region {region}")}.";
         return endpoint.Scheme == Uri.UriSchemeHttps || endpoint.IsLoopback
             ? CheckFinding.Passed(message)
             : CheckFinding.Warning(

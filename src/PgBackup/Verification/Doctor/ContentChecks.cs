@@ -69,6 +69,8 @@ internal static class ContentChecks
     public static async Task<CheckFinding> DuplicateWalAsync(DoctorContext context, CancellationToken cancellationToken)
     {
         WalSample wal = await context.WalAsync(cancellationToken).ConfigureAwait(false);
+        if (wal.Listed == 0)
+            return CheckFinding.Passed("There is no WAL yet.");
         string looked = wal.IsWhole ? Text.Count(wal.Listed, "object of the archive", "objects of the archive") : $"the first {wal.Listed:N0} objects of the archive";
         return wal.Duplicates.Count == 0
             ? CheckFinding.Passed($"No WAL file is there twice, of {looked}.")

@@ -7,7 +7,7 @@ using PgBackup.Storage.S3;
 namespace PgBackup.Verification.Doctor;
 
 /// <summary>What the checks of one run know and learn.</summary>
-internal sealed class DoctorContext(RepositorySettings settings, DoctorOptions options)
+internal sealed class DoctorContext(RepositorySettings settings, DoctorOptions options) : IDisposable
 {
     private const int MostRetries = 2;
 
@@ -62,6 +62,9 @@ internal sealed class DoctorContext(RepositorySettings settings, DoctorOptions o
     /// <summary>The first objects of the archive; loaded once.</summary>
     public async Task<WalSample> WalAsync(CancellationToken cancellationToken) =>
         _wal ??= await WalSample.LoadAsync(Repository, cancellationToken).ConfigureAwait(false);
+
+    /// <summary>Closes the store's connections.</summary>
+    public void Dispose() => (_repository?.Store as IDisposable)?.Dispose();
 
     // A store that does not answer shall be told of in seconds, and one that fails every other time shall not pass for a good one.
     private static StorageSettings Impatient(StorageSettings storage) => storage is S3Settings s3 ? s3 with { MaxRetries = Math.Min(s3.MaxRetries, MostRetries) } : storage;

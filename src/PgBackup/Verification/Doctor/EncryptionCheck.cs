@@ -2,11 +2,15 @@ using PgBackup.Codecs;
 using PgBackup.Errors;
 using PgBackup.Postgres.WalRecords;
 using PgBackup.Repository;
+using PgBackup.Repository.Documents;
 using PgBackup.Storage;
 
 namespace PgBackup.Verification.Doctor;
 
-/// <summary>Whether the key that is given, or none, fits what is there: the newest and the oldest of the recent backups and some WAL are tried.</summary>
+/// <summary>
+/// Whether the key that is given, or none, fits what is there: by what the repository records of its encryption, and by objects themselves, because wal-g records nothing
+/// and asks nobody.
+/// </summary>
 internal static class EncryptionCheck
 {
     private const int HeadSize = 512;
@@ -22,28 +26,27 @@ internal static class EncryptionCheck
     public static async Task<CheckFinding> RunAsync(DoctorContext context, CancellationToken cancellationToken)
     {
         BackupRepository repository = context.Repository;
-        List<string> keys = await SamplesAsync(context, cancellationToken).ConfigureAwait(false);
-        var found = new List<(string Key, Sample Sample)>(keys.Count);
-        foreach (string key in keys)
+        await RepositoryEncryption.ProveAsync(repository, cancellationToken).ConfigureAwait(false); // What does not fit is thrown, and told as it is everywhere.
+        EncryptionDocument? recorded = await RepositoryEncryption.ReadAsync(repository, cancellationToken).ConfigureAwait(false);
+        var found = new List<(string Key, Sample Sample)>();
+        foreach (string key in await SamplesAsync(context, cancellationToken).ConfigureAwait(false))
         {
             if (await TryAsync(repository, key, cancellationToken).ConfigureAwait(false) is { } sample)
                 found.Add((key, sample));
         }
-        string[] plain = [.. found.Where(f => f.Sample == Sample.Plain).Select(f => f.Key)], unread = [.. found.Where(f => f.Sample == Sample.Neither).Select(f => f.Key)];
-        return (repository.Key, found.Count) switch
+        Sample expected = repository.IsEncrypted ? Sample.Opens : Sample.Plain;
+        string record = recorded?.KeyId is { } id ? $" The key is {id}." : "";
+        if (found.Exists(f => f.Sample != expected))
         {
-            (null, 0) => CheckFinding.Passed("There is nothing yet, and nothing will be encrypted: no key is given."),
-            (null, _) when unread.Length == 0 => CheckFinding.Passed($"Nothing is encrypted, and no key is given ({Text.Count(found.Count, "object", "objects")} tried)."),
-            (null, _) => CheckFinding.Failed(
-                $"'{unread[0]}' cannot be read without a key: it is encrypted, or damaged.",
-                "Give the key that the repository was written with: -EncryptionKey, WALG_LIBSODIUM_KEY or WALG_LIBSODIUM_KEY_PATH."),
-            (_, 0) => CheckFinding.Passed("There is nothing yet on which the key could be proven; all that will be written will be encrypted."),
-            (_, _) when unread.Length > 0 => CheckFinding.Failed(PgErrors.EncryptionKeyInvalid(unread[0])),
-            (_, _) when plain.Length > 0 => CheckFinding.Failed(
-                $"A key is given, but '{plain[0]}' is not encrypted: with the key it cannot be read.",
-                "Take an empty prefix for what is encrypted, and read what is here without the key (unset WALG_LIBSODIUM_KEY and WALG_LIBSODIUM_KEY_PATH)."),
-            _ => CheckFinding.Passed($"The key opens what is there ({Text.Count(found.Count, "object", "objects")} tried)."),
-        };
+            (string key, Sample sample) = found.Find(f => f.Sample != expected);
+            return CheckFinding.Failed(
+                sample == Sample.Plain
+                    ? $"Plain and encrypted objects lie side by side: '{key}' is not encrypted, others are.{record}"
+                    : $"'{key}' cannot be read {(repository.IsEncrypted ? "with this key" : "without a key")}, but others can: it is encrypted otherwise, or damaged.{record}",
+                "Find out who writes here with other settings (wal-g, another archive_command); give each its own repository, and take a new full backup.");
+        }
+        string tried = found.Count == 0 ? "; there is nothing yet to try it on" : $" ({Text.Count(found.Count, "object", "objects")} tried)";
+        return CheckFinding.Passed(repository.IsEncrypted ? $"The key fits{tried}.{record}" : $"Nothing is encrypted, and no key is given{tried}.");
     }
 
     private static async Task<List<string>> SamplesAsync(DoctorContext context, CancellationToken cancellationToken)
@@ -79,9 +82,9 @@ internal static class EncryptionCheck
     {
         try
         {
-            if (repository.Key is not null && await OpensAsync(repository, key, cancellationToken).ConfigureAwait(false))
+            if (repository.IsEncrypted && await OpensAsync(repository, key, cancellationToken).ConfigureAwait(false))
                 return Sample.Opens;
-            return await OpensAsync(repository with { Key = null }, key, cancellationToken).ConfigureAwait(false) ? Sample.Plain : Sample.Neither;
+            return await OpensAsync(repository with { Key = null, ForeignDecryption = null }, key, cancellationToken).ConfigureAwait(false) ? Sample.Plain : Sample.Neither;
         }
         catch (PgBackupException error) when (error.Id is "ObjectNotFound" or "CodecUnknown")
         {

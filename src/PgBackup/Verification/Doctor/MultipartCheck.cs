@@ -18,6 +18,7 @@ internal static class MultipartCheck
         if (!await DeleteChecks.CanDeleteAsync(context, cancellationToken).ConfigureAwait(false))
             return CheckFinding.Skipped($"Not tried: what cannot be deleted again would stay, {new ByteSize(Size)} of it.");
         IObjectStore store = context.Settings.Storage is S3Settings s3 ? ObjectStores.Open(s3 with { PartSize = PartSize }) : context.Store;
+        using IDisposable? connections = store == context.Store ? null : store as IDisposable;
         byte[] content = RandomNumberGenerator.GetBytes(Size);
         string key = context.Probes.Add("multipart");
         ObjectWriter writer = await store.CreateAsync(key, PutCondition.None, cancellationToken).ConfigureAwait(false);

@@ -34,7 +34,11 @@ internal static class ReadChecks
     public static async Task<CheckFinding> GetAsync(DoctorContext context, CancellationToken cancellationToken)
     {
         if (await SubjectAsync(context, cancellationToken).ConfigureAwait(false) is not { } subject)
+        {
+            // A put is proven by looking at what came of it. Without the right to read, that is what failed, and it says so here.
+            await context.Store.TryReadAllAsync(context.Probes.Folder + WriteChecks.PutName, cancellationToken).ConfigureAwait(false);
             return s_nothingToRead;
+        }
         byte[]? content = await context.Store.TryReadAllAsync(subject.Key, cancellationToken).ConfigureAwait(false);
         if (content is null || content.Length != subject.Size || (context.SubjectContent is { } written && !written.AsSpan().SequenceEqual(content)))
         {

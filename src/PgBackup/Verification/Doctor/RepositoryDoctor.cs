@@ -80,7 +80,9 @@ public sealed class RepositoryDoctor(RepositorySettings settings, DoctorOptions?
         }
         finally
         {
-            if (!ended && await RemoveProbesAsync(context).ConfigureAwait(false) is { } leftovers)
+            CheckFinding? leftovers = ended ? null : await RemoveProbesAsync(context).ConfigureAwait(false);
+            context.Dispose();
+            if (leftovers is not null)
                 throw PgErrors.ProbesLeft(leftovers.Message);
         }
     }
@@ -108,7 +110,7 @@ public sealed class RepositoryDoctor(RepositorySettings settings, DoctorOptions?
         {
             finding = CheckFinding.Failed(error);
         }
-        RepositoryCheck check = ToCheck(step.Name, finding, Stopwatch.GetElapsedTime(start));
+        RepositoryCheck check = ToCheck(finding.Of ?? step.Name, finding, Stopwatch.GetElapsedTime(start));
         _log.Verbose($"{check}. {check.Message}");
         return check;
     }

@@ -60,6 +60,8 @@ internal static class StoreChecks
     {
         if (context.Settings.Storage is DirectorySettings)
             return CheckFinding.Skipped("A folder is no store of another house.");
+        if (context.Description is null)
+            return CheckFinding.Skipped("The store does not let us ask.");
         StoreDescription store = await context.Store.DescribeAsync(cancellationToken).ConfigureAwait(false);
         return CheckFinding.Passed(store.Fallbacks.Count == 0
             ? "The store has done all that was asked of it as AWS does."

@@ -7,13 +7,16 @@ namespace PgBackup.Verification.Doctor;
 /// <summary>The rights to write, each tried with objects of our own.</summary>
 internal static class WriteChecks
 {
+    /// <summary>What the first probe is called.</summary>
+    public const string PutName = "put";
+
     private const int ProbeSize = 4096;
     private const int Racers = 4;
 
     /// <summary>Puts an object and replaces it; it is what the reading checks read.</summary>
     public static async Task<CheckFinding> PutAsync(DoctorContext context, CancellationToken cancellationToken)
     {
-        string key = context.Probes.Add("put");
+        string key = context.Probes.Add(PutName);
         await context.Store.PutAsync(key, new byte[1], PutCondition.None, cancellationToken).ConfigureAwait(false);
         byte[] content = RandomNumberGenerator.GetBytes(ProbeSize);
         DateTimeOffset before = DateTimeOffset.UtcNow;

@@ -29,7 +29,14 @@ public static class RepositorySurvey
         }
         LineageTally lineages = await ReadAsync(repository, tally, progress, activity, cancellationToken).ConfigureAwait(false);
         (long unfinished, DateTimeOffset? oldest) = await InFlightAsync(repository.Store, cancellationToken).ConfigureAwait(false);
-        return Describe(repository, store, tally, lineages) with { UnfinishedUploadCount = unfinished, OldestUnfinishedUpload = oldest };
+        EncryptionDocument? encryption = await RepositoryEncryption.ReadAsync(repository, cancellationToken).ConfigureAwait(false);
+        return Describe(repository, store, tally, lineages) with
+        {
+            UnfinishedUploadCount = unfinished,
+            OldestUnfinishedUpload = oldest,
+            IsEncrypted = encryption is null ? lineages.IsEncrypted : encryption.Method != EncryptionDocument.NoMethod,
+            KeyId = encryption?.KeyId,
+        };
     }
 
     private static async Task<LineageTally> ReadAsync(
@@ -107,7 +114,6 @@ public static class RepositorySurvey
             OtherSize = tally.OtherSize,
             ObjectCount = tally.Count,
             Size = tally.Size,
-            IsEncrypted = lineages.IsEncrypted,
             Versioning = store.Versioning,
             HasObjectLock = store.HasObjectLock,
             DefaultRetention = store.DefaultRetention,

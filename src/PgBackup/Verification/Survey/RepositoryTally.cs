@@ -24,7 +24,7 @@ internal sealed class RepositoryTally
 {
     private readonly Dictionary<string, BackupTally> _backups = new(StringComparer.Ordinal);
     private readonly Dictionary<string, BackupTally>.AlternateLookup<ReadOnlySpan<char>> _backupsByName;
-    private readonly SortedDictionary<TimelineId, TimelineTally> _timelines = [];
+    private readonly Dictionary<TimelineId, TimelineTally> _timelines = [];
 
     public RepositoryTally()
     {
@@ -48,7 +48,7 @@ internal sealed class RepositoryTally
     public IReadOnlyCollection<BackupTally> Backups => _backups.Values;
 
     public IReadOnlyList<RepositoryTimeline> Timelines =>
-        [.. _timelines.Select(t => new RepositoryTimeline(t.Key, t.Value.First, t.Value.Last, t.Value.Count, t.Value.Size))];
+        [.. _timelines.OrderBy(t => t.Key).Select(t => new RepositoryTimeline(t.Key, t.Value.First, t.Value.Last, t.Value.Count, t.Value.Size))];
 
     public void Add(StoredObject item)
     {
@@ -86,8 +86,9 @@ internal sealed class RepositoryTally
     {
         if (rest.IsEmpty || rest is ".")
             return true;
-        foreach (CompressionMethod method in CompressionNames.Readable)
+        for (int i = 0; i < CompressionNames.Readable.Count; i++)
         {
+            CompressionMethod method = CompressionNames.Readable[i];
             if (method != CompressionMethod.None && rest.SequenceEqual(CompressionNames.Extension(method)))
                 return true;
         }
