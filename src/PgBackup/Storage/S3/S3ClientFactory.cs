@@ -26,7 +26,7 @@ internal static class S3ClientFactory
             HttpClientFactory = transport,
             MaxErrorRetry = 0,
             Timeout = Timeout.InfiniteTimeSpan, // Each attempt has a bound of its own, which counts idle time only.
-            BufferSize = 1 << 17,
+            BufferSize = 1 << 16, // Below the size from which the runtime keeps arrays apart.
             // Checksums are computed here, over parts that lie in memory, and sent in headers; what the SDK adds by itself (trailing
             // checksums in chunked bodies) is what older stores refuse.
             RequestChecksumCalculation = RequestChecksumCalculation.WHEN_REQUIRED,
