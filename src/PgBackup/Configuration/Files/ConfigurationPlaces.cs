@@ -28,8 +28,10 @@ internal sealed record ConfigurationPlaces(string? Named, string WorkingFolder, 
     /// <summary>The variable that names the file.</summary>
     public const string Variable = "PGBACKUP_CONFIG";
 
+    /// <summary>The name of the file in its folder.</summary>
+    public const string FileName = "config.yaml";
+
     private const string LocalName = "pgbackup.yaml";
-    private const string FileName = "config.yaml";
 
     /// <summary>The folder of the machine's configuration on this system.</summary>
     public static string DefaultMachineFolder { get; } = OperatingSystem.IsWindows()
@@ -55,8 +57,8 @@ internal sealed record ConfigurationPlaces(string? Named, string WorkingFolder, 
         }
     }
 
-    /// <summary>The file of an account with this home, where it has said nothing of another place.</summary>
-    public static string UserFileOf(string home) => Path.Combine(home, ".config", "pgbackup", FileName);
+    /// <summary>The folder of an account with this home, where it has said nothing of another place.</summary>
+    public static string UserFolderOf(string home) => Path.Combine(home, ".config", "pgbackup");
 
     /// <summary>
     /// The file's content; null when there is no file. Throws <c>ConfigurationNotFound</c> for one that was named, <c>ConfigurationNotTrusted</c>, and what

@@ -47,8 +47,9 @@ public sealed class CommandConfiguration
     /// <summary>Plans; writes nothing. Throws <c>ConfigurationInvalid</c> and its like for a file that is in the place of the new one.</summary>
     /// <param name="settings">The repository.</param>
     /// <param name="account">Who runs the commands.</param>
-    /// <param name="configPath">Where a file is to be written; null: the machine's file when this runs as root, else the account's own.</param>
-    public static CommandConfiguration Plan(RepositorySettings settings, CommandAccount account, string? configPath)
+    /// <param name="configPath">Where a file is to be written; null: into the machine's folder when this runs as root, else into the account's own.</param>
+    /// <param name="fileName">Its name there. Only <see cref="ConfigurationPlaces.FileName"/> is found by other commands.</param>
+    public static CommandConfiguration Plan(RepositorySettings settings, CommandAccount account, string? configPath, string fileName = ConfigurationPlaces.FileName)
     {
         var plan = new CommandConfiguration(settings, account);
         if (!NeedsFile(settings))
@@ -56,7 +57,7 @@ public sealed class CommandConfiguration
         else if (IsOfFileAlone(settings) && plan.CanUse(settings))
             (plan.ConfigPath, plan.Repository) = (settings.ConfigPath, settings.Name!);
         else
-            plan.PlanFile(settings, configPath);
+            plan.PlanFile(settings, configPath ?? Path.Combine(FolderFor(account), fileName));
         foreach ((string what, string path) in plan._references)
         {
             if (plan._obstacle is null && !plan._files.Exists(file => file.Path == path) && !account.CanRead(path))
@@ -110,13 +111,14 @@ public sealed class CommandConfiguration
         return usable && !settings.FileSettings.Values.Any(setting => setting.Name == "profile" && !settings.FileSettings.ContainsKey("credentialsFile"));
     }
 
-    private void PlanFile(RepositorySettings settings, string? configPath)
+    private static string FolderFor(CommandAccount account) => OperatingSystem.IsWindows() || Platform.Posix.IsRoot
+        ? ConfigurationPlaces.DefaultMachineFolder
+        : ConfigurationPlaces.UserFolderOf(account.Home);
+
+    private void PlanFile(RepositorySettings settings, string path)
     {
         if (!_account.IsCurrent && !Platform.Posix.IsRoot)
             _obstacle = PgErrors.CommandAccountOther(_account.Name);
-        string path = configPath ?? (OperatingSystem.IsWindows() || Platform.Posix.IsRoot
-            ? Path.Combine(ConfigurationPlaces.DefaultMachineFolder, "config.yaml")
-            : ConfigurationPlaces.UserFileOf(_account.Home));
         string name = settings.Name ?? "main";
         string folder = Path.GetDirectoryName(path)!;
         RepositoryReferences references = References(settings, folder, Path.GetFileNameWithoutExtension(path));
