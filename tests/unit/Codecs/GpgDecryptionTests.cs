@@ -43,6 +43,27 @@ public sealed class GpgDecryptionTests(GpgDecryptionTests.Keys keys) : IClassFix
     }
 
     [Fact]
+    public void TheKeyMayBeInTheUsersOwnRing()
+    {
+        byte[] plaintext = CodecSamples.Noise(100_000);
+        string? before = Environment.GetEnvironmentVariable("GNUPGHOME");
+        try
+        {
+            foreach (PgpKey key in new[] { keys.Open, keys.Locked })
+            {
+                Environment.SetEnvironmentVariable("GNUPGHOME", key.Home);
+                var settings = new GpgSettings { Source = "WALG_GPG_KEY_ID", Passphrase = key.Passphrase is null ? null : new SecretText(key.Passphrase) };
+                Assert.Equal(plaintext, CodecSamples.ReadAll(new GpgDecryption(settings).Open(new MemoryStream(key.Encrypt(plaintext)), "x")));
+            }
+            Assert.True(Directory.Exists(keys.Locked.Home));
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable("GNUPGHOME", before);
+        }
+    }
+
+    [Fact]
     public void AnotherKeyOrPassphraseIsAWrongKey()
     {
         byte[] stored = keys.Locked.Encrypt(CodecSamples.Text(50_000));
@@ -104,6 +125,29 @@ public sealed class GpgDecryptionTests(GpgDecryptionTests.Keys keys) : IClassFix
         {
             Assert.True(watch.Elapsed < TimeSpan.FromSeconds(60), "The key ring is still there.");
             await Task.Delay(100);
+        }
+    }
+
+    [Fact]
+    public void WhatAKilledProcessHasLeftIsRemoved()
+    {
+        string parent = Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath();
+        string abandoned = Path.Combine(parent, "pgbackup-gpg-abandoned"), used = Path.Combine(parent, "pgbackup-gpg-used"), begun = Path.Combine(parent, "pgbackup-gpg-begun");
+        foreach (string folder in new[] { abandoned, used, begun })
+            Directory.CreateDirectory(Path.Combine(folder, "private-keys-v1.d"));
+        File.WriteAllText(Path.Combine(abandoned, "pgbackup.lock"), "");
+        try
+        {
+            using var held = new FileStream(Path.Combine(used, "pgbackup.lock"), FileMode.CreateNew, FileAccess.Write, FileShare.None);
+            CodecSamples.ReadAll(Decryption(keys.Open).Open(new MemoryStream(keys.Open.Encrypt([1])), "x"));
+            Assert.False(Directory.Exists(abandoned));
+            Assert.True(Directory.Exists(used));
+            Assert.True(Directory.Exists(begun));
+        }
+        finally
+        {
+            Directory.Delete(used, recursive: true);
+            Directory.Delete(begun, recursive: true);
         }
     }
 

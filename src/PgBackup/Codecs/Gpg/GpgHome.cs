@@ -4,18 +4,24 @@ namespace PgBackup.Codecs.Gpg;
 
 /// <summary>
 /// A key ring for one key, which this account alone may read: made when it is first needed, in memory where there is a file system for that, and removed, its agent ended, when it has not been
-/// needed for some seconds and when this process ends.
+/// needed for some seconds and when this process ends. What a process that was killed has left is removed by the next one.
 /// </summary>
 internal sealed class GpgHome
 {
     private const string MemoryFolder = "/dev/shm";
+    private const string Prefix = "pgbackup-gpg-";
+
+    // Held open as long as the key ring is in use: the system gives it back even for a process that was killed.
+    private const string LockName = "pgbackup.lock";
 
     private static readonly TimeSpan s_idle = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_unlockedAge = TimeSpan.FromMinutes(1);
 
     private readonly ReadOnlyMemory<byte> _key;
     private readonly string _source;
     private readonly Lock _lock = new();
     private string? _folder;
+    private FileStream? _held;
     private int _users;
     private int _generation;
 
@@ -39,6 +45,7 @@ internal sealed class GpgHome
 
     private string Create()
     {
+        RemoveAbandoned();
         string folder = MakeFolder();
         AppDomain.CurrentDomain.ProcessExit += OnExit;
         try
@@ -54,22 +61,44 @@ internal sealed class GpgHome
         }
     }
 
-    private static string MakeFolder()
+    private string MakeFolder()
     {
         try
         {
-            // Short: the agent's socket lies in it, and the system bounds the length of a socket's path.
-            string parent = OperatingSystem.IsLinux() && Directory.Exists(MemoryFolder) ? MemoryFolder : Path.GetTempPath();
-            string folder = Path.Combine(parent, $"pgbackup-gpg-{Path.GetRandomFileName()}");
+            string folder = Path.Combine(Parent(), Prefix + Path.GetRandomFileName());
             if (OperatingSystem.IsWindows())
                 Directory.CreateDirectory(folder);
             else
                 Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            _held = new FileStream(Path.Combine(folder, LockName), FileMode.CreateNew, FileAccess.Write, FileShare.None);
             return folder;
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             throw PgErrors.GpgHomeUnwritable(error);
+        }
+    }
+
+    // Short: the agent's socket lies in it, and the system bounds the length of a socket's path.
+    private static string Parent() => OperatingSystem.IsLinux() && Directory.Exists(MemoryFolder) ? MemoryFolder : Path.GetTempPath();
+
+    private static void RemoveAbandoned()
+    {
+        foreach (string folder in Directory.EnumerateDirectories(Parent(), Prefix + "*"))
+        {
+            try
+            {
+                string held = Path.Combine(folder, LockName);
+                if (!File.Exists(held) && DateTime.UtcNow - Directory.GetLastWriteTimeUtc(folder) < s_unlockedAge)
+                    continue; // Just being made.
+                if (File.Exists(held))
+                    new FileStream(held, FileMode.Open, FileAccess.Write, FileShare.None).Dispose();
+                Directory.Delete(folder, recursive: true);
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            {
+                // In use, or another account's.
+            }
         }
     }
 
@@ -97,10 +126,12 @@ internal sealed class GpgHome
         }
     }
 
+    // In haste: the agent ends by itself when its socket is gone.
     private void OnExit(object? sender, EventArgs e)
     {
-        lock (_lock)
-            RemoveNow();
+        _held?.Dispose();
+        if (_folder is { } folder)
+            Delete(folder);
     }
 
     private void RemoveNow()
@@ -116,6 +147,13 @@ internal sealed class GpgHome
     {
         AppDomain.CurrentDomain.ProcessExit -= OnExit;
         GpgProgram.EndDaemons(folder);
+        _held?.Dispose(); // Windows deletes no file that is open.
+        _held = null;
+        Delete(folder);
+    }
+
+    private static void Delete(string folder)
+    {
         for (int attempt = 1; Directory.Exists(folder); attempt++)
         {
             try
