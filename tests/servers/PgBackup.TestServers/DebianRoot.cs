@@ -42,7 +42,8 @@ public sealed class DebianRoot
         return new ServerCommand(_loader, [.. load, python, python, "-s", path, .. arguments], new Dictionary<string, string>
         {
             ["PYTHONHOME"] = Path.Combine(_folder, "usr"),
-            ["PYTHONDONTWRITEBYTECODE"] = "1",
+            // Nothing in a root is compiled before it is first used; what is compiled shall stay, whatever our own environment says.
+            ["PYTHONDONTWRITEBYTECODE"] = "",
         });
     }
 }

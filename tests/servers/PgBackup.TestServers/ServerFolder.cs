@@ -16,7 +16,7 @@ internal sealed class ServerFolder : IAsyncDisposable
             for entry in /proc/[0-9]*; do
                 pid=${entry#/proc/}
                 [ "$pid" = $$ ] && continue
-                case $(tr '\0' ' ' < $entry/cmdline 2>/dev/null) in
+                case $({ tr '\0' ' ' < "$entry/cmdline"; } 2>/dev/null) in
                     *"$1"*) kill -9 "$pid" 2>/dev/null ;;
                 esac
             done

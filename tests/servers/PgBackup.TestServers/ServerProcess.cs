@@ -42,7 +42,7 @@ internal static class ServerProcess
             throw new InvalidOperationException($"'{command.Program} {string.Join(' ', start.ArgumentList)}' ended with {process.ExitCode}.\n{output}\n{await error}");
     }
 
-    /// <summary>Waits until something answers HTTP there; throws with the folder's logs when a process ends or a minute passes first.</summary>
+    /// <summary>Waits until something answers HTTP there; throws with the folder's logs when a process ends or three minutes pass first.</summary>
     public static async Task WaitUntilAnsweredAsync(Uri endpoint, ServerFolder folder, params Process[] processes)
     {
         using HttpClient client = new(new SocketsHttpHandler { UseProxy = false });
@@ -55,7 +55,7 @@ internal static class ServerProcess
             }
             catch (HttpRequestException error)
             {
-                if (clock.Elapsed > TimeSpan.FromMinutes(1) || Array.Exists(processes, p => p.HasExited))
+                if (clock.Elapsed > TimeSpan.FromMinutes(3) || Array.Exists(processes, p => p.HasExited))
                     throw new InvalidOperationException($"The server at {endpoint} did not start: {error.Message}\n{folder.Logs()}", error);
             }
         }

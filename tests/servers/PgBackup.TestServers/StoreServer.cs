@@ -31,7 +31,7 @@ public abstract class StoreServer : IAsyncDisposable
     public virtual string AccessKey => "test";
 
     /// <summary>Its secret.</summary>
-    public string SecretKey => "testsecret";
+    public virtual string SecretKey => "testsecret";
 
     /// <summary>What lies in its folder; the server's processes are those that name it on their command line.</summary>
     private protected ServerFolder Folder { get; }
