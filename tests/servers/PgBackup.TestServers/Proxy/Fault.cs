@@ -29,6 +29,9 @@ public abstract record Fault
     /// <summary>Answers by itself, with an error as S3 writes it.</summary>
     public sealed record Answer(HttpStatusCode Status, string Code) : Fault
     {
+        /// <summary>What the answer says in words.</summary>
+        public string Message { get; init; } = "Answered by the tests' proxy.";
+
         /// <summary>Headers to send along.</summary>
         public IReadOnlyDictionary<string, string> Headers { get; init; } = new Dictionary<string, string>();
     }

@@ -102,6 +102,8 @@ public sealed class FaultProxy : IAsyncDisposable
 
     internal Begun Begin(HttpHead head)
     {
+        // Who uses us as a proxy names the server as well.
+        head.StartLine = head.StartLine.Replace($" {Upstream.GetLeftPart(UriPartial.Authority)}/", " /", StringComparison.Ordinal);
         ProxyRequest request = new(head, Interlocked.Increment(ref _count));
         _requests.Enqueue(request);
         int now = Interlocked.Increment(ref _inFlight);

@@ -84,9 +84,6 @@ internal sealed class ProxyConnection(FaultProxy proxy, Wire client, Cancellatio
             _server?.Dispose();
             _server = await Wire.ConnectAsync(proxy.Upstream, cancellationToken);
         }
-        // Who uses us as a proxy names the server as well.
-        string authority = proxy.Upstream.GetLeftPart(UriPartial.Authority);
-        head.StartLine = head.StartLine.Replace($" {authority}/", " /", StringComparison.Ordinal);
         head["Proxy-Connection"] = null;
         await _server.WriteAsync(head.ToBytes(), cancellationToken);
         BodyPump pump = new()
@@ -165,7 +162,7 @@ internal sealed class ProxyConnection(FaultProxy proxy, Wire client, Cancellatio
         }
         request.Status = (int)answer.Status;
         byte[] text = request.Method == "HEAD" ? [] : Encoding.UTF8.GetBytes(
-            $"<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{answer.Code}</Code><Message>Answered by the tests' proxy.</Message><RequestId>proxy-{request.Number}</RequestId></Error>");
+            $"<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{answer.Code}</Code><Message>{answer.Message}</Message><RequestId>proxy-{request.Number}</RequestId></Error>");
         HttpHead reply = new($"HTTP/1.1 {(int)answer.Status} {answer.Code}")
         {
             ["Content-Type"] = "application/xml",
