@@ -4,6 +4,7 @@ using PgBackup.PowerShell.Backups;
 using PgBackup.Storage;
 using PgBackup.TestServers.Proxy;
 using PgBackup.Tests.Kit;
+using S3Operation = PgBackup.TestServers.Proxy.S3Operation;
 
 namespace PgBackup.Tests.Storage.S3;
 

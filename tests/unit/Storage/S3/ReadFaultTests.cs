@@ -1,5 +1,6 @@
 using PgBackup.Storage;
 using PgBackup.TestServers.Proxy;
+using S3Operation = PgBackup.TestServers.Proxy.S3Operation;
 
 namespace PgBackup.Tests.Storage.S3;
 

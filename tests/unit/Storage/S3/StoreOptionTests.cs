@@ -5,6 +5,7 @@ using PgBackup.Storage.S3;
 using PgBackup.TestServers;
 using PgBackup.TestServers.Proxy;
 using PgBackup.Tests.Kit.Stores;
+using S3Operation = PgBackup.TestServers.Proxy.S3Operation;
 
 namespace PgBackup.Tests.Storage.S3;
 

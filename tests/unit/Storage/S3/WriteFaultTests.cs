@@ -1,6 +1,7 @@
 using System.Net;
 using PgBackup.Storage;
 using PgBackup.TestServers.Proxy;
+using S3Operation = PgBackup.TestServers.Proxy.S3Operation;
 
 namespace PgBackup.Tests.Storage.S3;
 
