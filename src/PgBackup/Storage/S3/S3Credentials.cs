@@ -34,7 +34,7 @@ internal static class S3Credentials
         {
             if (ofProfile is not null)
                 return ofProfile;
-            if (profiles.TryGetProfile("default", out CredentialProfile? profile) && profile.CanCreateAWSCredentials)
+            if (Find(profiles, "default")?.CanCreateAWSCredentials == true)
                 return OfProfile(profiles, "default", settings.CredentialsFile);
             bool hasContainer = Variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") is not null || Variable("AWS_CONTAINER_CREDENTIALS_FULL_URI") is not null;
             if (!hasContainer && !await HasInstanceMetadataAsync(cancellationToken).ConfigureAwait(false))
@@ -54,7 +54,7 @@ internal static class S3Credentials
     public static CredentialProfile? ProfileOf(S3Settings settings)
     {
         string name = settings.ProfileName ?? Variable("AWS_PROFILE") ?? "default";
-        return new CredentialProfileStoreChain(settings.CredentialsFile).TryGetProfile(name, out CredentialProfile? profile) ? profile : null;
+        return Find(new CredentialProfileStoreChain(settings.CredentialsFile), name);
     }
 
     /// <summary>A variable of the environment; null also when it is empty.</summary>
@@ -62,17 +62,31 @@ internal static class S3Credentials
 
     private static AWSCredentials OfProfile(CredentialProfileStoreChain profiles, string name, string? file)
     {
-        if (!profiles.TryGetProfile(name, out CredentialProfile? profile))
-            throw PgErrors.ProfileNotFound(name, file);
+        CredentialProfile profile = Find(profiles, name) ?? throw PgErrors.ProfileNotFound(name, file);
         try
         {
             return profile.GetAWSCredentials(profiles);
         }
-        catch (Exception error) when (error is AmazonClientException or ArgumentException or InvalidOperationException)
+        catch (Exception error) when (IsOfProfile(error))
         {
             throw PgErrors.ProfileUnusable(name, error);
         }
     }
+
+    private static CredentialProfile? Find(CredentialProfileStoreChain profiles, string name)
+    {
+        try
+        {
+            return profiles.TryGetProfile(name, out CredentialProfile? profile) ? profile : null;
+        }
+        catch (Exception error) when (IsOfProfile(error))
+        {
+            throw PgErrors.ProfileUnusable(name, error);
+        }
+    }
+
+    private static bool IsOfProfile(Exception error) =>
+        error is AmazonClientException or ArgumentException or InvalidOperationException or InvalidDataException or IOException or UnauthorizedAccessException;
 
     /// <summary>Whether anything answers where an instance's metadata would be. Source: "Use the Instance Metadata Service", EC2 User Guide.</summary>
     private static async Task<bool> HasInstanceMetadataAsync(CancellationToken cancellationToken)

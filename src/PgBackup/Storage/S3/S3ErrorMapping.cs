@@ -46,6 +46,10 @@ internal static partial class S3ErrorMapping
     {
         string location = context.Settings.Location;
         string said = error.Message ?? "";
+        // Before the codes: of a key that it does not know, Ceph 16 says InvalidAccessKeyId.
+        if (error.ErrorCode?.StartsWith("KMS.", StringComparison.Ordinal) == true || error.ErrorCode == "InvalidEncryptionAlgorithmError"
+            || said.Contains("kms-keyid", StringComparison.Ordinal) || said.Contains("KMS", StringComparison.Ordinal) || said.Contains("kms:", StringComparison.Ordinal))
+            return PgErrors.StorageKeyServiceFailed(location, context.Settings.KmsKeyId, Sentence(said.Length == 0 ? error.ErrorCode! : said), error);
         switch (error.ErrorCode)
         {
             case "NoSuchBucket":
@@ -67,9 +71,6 @@ internal static partial class S3ErrorMapping
             case "QuotaExceeded" or "InsufficientStorage" or "XMinioStorageFull" or "StorageFull" or "EntityTooLarge" or "InsufficientCapacity":
                 return PgErrors.StorageFull(location, operation.Key, Sentence(said.Length == 0 ? error.ErrorCode : said), error);
         }
-        if (error.ErrorCode?.StartsWith("KMS.", StringComparison.Ordinal) == true || error.ErrorCode == "InvalidEncryptionAlgorithmError"
-            || said.Contains("KMS", StringComparison.Ordinal) || said.Contains("kms:", StringComparison.Ordinal))
-            return PgErrors.StorageKeyServiceFailed(location, context.Settings.KmsKeyId, Sentence(said.Length == 0 ? error.ErrorCode! : said), error);
         if (error.StatusCode == HttpStatusCode.BadRequest && operation.Writes && context.Settings.RetentionPeriod is not null
             && error.ErrorCode is "InvalidRequest" or "InvalidArgument")
             return PgErrors.ObjectLockRefused(location, context.Settings.Bucket, Sentence(said.Length == 0 ? error.ErrorCode : said), error);

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Amazon.S3;
 using Amazon.S3.Model;
 
@@ -102,6 +103,7 @@ internal static class S3RequestFields
         {
             request.SSECustomerAlgorithm = CustomerAlgorithm;
             request.SSECustomerKey = key;
+            request.SSECustomerKeyMD5 = Convert.ToBase64String(MD5.HashData(Convert.FromBase64String(key))); // The SDK computes it for the other requests only.
         }
     }
 

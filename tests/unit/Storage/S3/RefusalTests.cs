@@ -119,7 +119,13 @@ public sealed class RefusalTests : IDisposable
         using (var store = new S3Store(settings with { ProfileName = "absent" }))
             Assert.Equal("ProfileNotFound", await FaultyStore.FailureAsync(() => store.KeysAsync()));
         using (var store = new S3Store(settings with { ProfileName = "broken" }))
-            Assert.Contains(await FaultyStore.FailureAsync(() => store.KeysAsync()), (string[])["ProfileUnusable", "ProfileNotFound"]);
+            Assert.Equal("ProfileUnusable", await FaultyStore.FailureAsync(() => store.KeysAsync()));
+        await File.WriteAllTextAsync(settings.CredentialsFile!, "no such file\n");
+        Assert.Equal("ProfileUnusable", await FaultyStore.FailureAsync(async () =>
+        {
+            using var store = new S3Store(settings with { ProfileName = "backup" });
+            await store.KeysAsync();
+        }));
     }
 
     [Fact]

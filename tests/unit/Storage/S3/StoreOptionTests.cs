@@ -28,10 +28,12 @@ public sealed class StoreOptionTests
             Assert.Equal(CephServer.KmsKey, found.ServerSideEncryptionKeyManagementServiceKeyId);
         });
 
-    [Fact]
-    public async Task AKeyThatTheKeyServiceDoesNotKnowIsAnErrorOfItsOwn()
+    [Theory]
+    [InlineData("ceph-current")]
+    [InlineData("ceph-16")]
+    public async Task AKeyThatTheKeyServiceDoesNotKnowIsAnErrorOfItsOwn(string kind)
     {
-        StoreServer ceph = await TestStores.CephAsync();
+        StoreServer ceph = await TestStores.StartedAsync(kind);
         using var store = new S3Store((await ceph.NewBucketAsync()) with { ServerSideEncryption = S3ServerSideEncryption.Kms, KmsKeyId = "absent" });
         Assert.Equal("StorageKeyServiceFailed", await FaultyStore.FailureAsync(() => store.PutAsync("a", "x"u8.ToArray())));
     }
@@ -55,8 +57,7 @@ public sealed class StoreOptionTests
             await Assert.ThrowsAsync<Errors.PgBackupException>(() => without.ReadAsync("a"));
             await Assert.ThrowsAsync<Errors.PgBackupException>(() => other.ReadAsync("a"));
         }
-        using var open = new S3Store(settings with { EndpointUrl = ceph.Endpoint });
-        Assert.Equal("StorageNeedsTls", await FaultyStore.FailureAsync(() => open.PutAsync("c", "x"u8.ToArray())));
+        Assert.Equal("StorageNeedsTls", Assert.Throws<Errors.PgBackupException>(() => new S3Store(settings with { EndpointUrl = new Uri("http://store.example") })).Id);
     }
 
     [Theory]
