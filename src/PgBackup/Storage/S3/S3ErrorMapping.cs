@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Text.RegularExpressions;
+using System.Xml;
 using Amazon.Runtime;
 using PgBackup.Errors;
 
@@ -20,7 +21,7 @@ internal static partial class S3ErrorMapping
     public static bool IsOfStore(Exception error, CancellationToken cancellationToken) =>
         error is not PgBackupException && !(error is OperationCanceledException && cancellationToken.IsCancellationRequested)
         && error is AmazonClientException or AmazonServiceException or HttpRequestException or IOException or SocketException or TimeoutException
-            or OperationCanceledException or InvalidOperationException or FormatException;
+            or OperationCanceledException or InvalidOperationException or FormatException or XmlException;
 
     /// <summary>Makes the failure.</summary>
     public static PgBackupException Map(Exception error, S3Operation operation, S3ErrorContext context)

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Authentication;
+using System.Xml;
 using Amazon.Runtime;
 
 namespace PgBackup.Storage.S3;
@@ -50,7 +51,7 @@ internal static class S3RetryRules
             }
         }
         // An answer that is no S3 answer: cut short, or a proxy's page.
-        return error is AmazonUnmarshallingException ? S3RetryVerdict.Again : S3RetryVerdict.Final;
+        return error is AmazonUnmarshallingException or XmlException ? S3RetryVerdict.Again : S3RetryVerdict.Final;
     }
 
     /// <summary>The wait before the attempt after <paramref name="attempt"/> failures: exponential, with full jitter.</summary>
