@@ -181,11 +181,15 @@ internal sealed class CopyPlanner(
             if (!backup.IsPublished)
                 (count, bytes) = (count + 1, bytes + backup.Sentinel.Size);
             int all = backup.Files.Count + backup.Wal.Count + (backup.Metadata is null ? 1 : 2);
+            var own = backup.Wal.Select(static item => item.Key).ToHashSet(StringComparer.Ordinal);
             foreach (WalItem item in TailOf(backup, sourceWal))
             {
+                string key = sourceWal.ObjectOf(item).Key;
+                if (own.Contains(key))
+                    continue;
                 all++;
                 // Another spelling is compared when its turn comes; here it counts as there.
-                if (!targetWal.SameFile(sourceWal, item).Any() && !counted.Contains(sourceWal.ObjectOf(item).Key))
+                if (!targetWal.SameFile(sourceWal, item).Any() && !counted.Contains(key))
                     (count, bytes) = (count + 1, bytes + item.Size);
             }
             (backup.ObjectCount, backup.Size, backup.SkippedCount) = (count, bytes, all - count);

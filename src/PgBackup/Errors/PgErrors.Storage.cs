@@ -39,12 +39,12 @@ public static partial class PgErrors
     internal static PgBackupException StorageReadFailed(string location, string key, Exception inner) => new(
         "StorageReadFailed", ErrorKind.ReadError, ExitCodes.Failed,
         $"Reading '{key}' from the repository '{location}' failed: {inner.Message}",
-        "Check that the repository's disk is mounted and that this account may read it, then run the command again.", key, inner);
+        "Check the repository (Test-PgBackupRepository says what is wrong: a disk that is not mounted, a right, the network), then run the command again.", key, inner);
 
     internal static PgBackupException StorageWriteFailed(string location, string key, Exception inner) => new(
         "StorageWriteFailed", ErrorKind.WriteError, ExitCodes.Failed,
         $"Writing '{key}' to the repository '{location}' failed: {inner.Message}",
-        "Check free space and rights of the repository, then run the command again; nothing half-written is left under the object's name.", key, inner);
+        "Check free space and rights of the repository (Test-PgBackupRepository tries them all), then run the command again; nothing half-written is left under the object's name.", key, inner);
 
     internal static PgBackupException ObjectTooLarge(string location, string key, long limit) => new(
         "ObjectTooLarge", ErrorKind.InvalidData, ExitCodes.Failed,
