@@ -52,6 +52,8 @@ public sealed class WriteFaultTests
         ["slow line"] = proxy => proxy.Add(S3Operation.UploadPart, new Fault.Throttle(2_000_000)),
         ["far store"] = proxy => proxy.Add(_ => true, new Fault.Delay(TimeSpan.FromMilliseconds(100))),
         ["wrong ETag of a put"] = proxy => proxy.Add(S3Operation.PutObject, new Fault.WrongETag(), times: 1),
+        ["clock that is refused once, of a put"] = proxy => proxy.Add(S3Operation.PutObject, Fault.RequestTimeTooSkewed, times: 1),
+        ["clock that is refused once, of the begin"] = proxy => proxy.Add(S3Operation.CreateUpload, Fault.RequestTimeTooSkewed, times: 1),
         ["listing that lags behind a put"] = proxy => proxy.Add(S3Operation.ListObjects, new Fault.Lag(TimeSpan.FromSeconds(30))),
     };
 
