@@ -88,6 +88,7 @@ public sealed class ClusterBackupJob : IAsyncDisposable
             BackupName? name = null;
             try
             {
+                await BackupFolder.ClearAfterAsync(_repository, lease.Predecessor, _log, cancellationToken).ConfigureAwait(false);
                 _progress.Report(new OperationProgress("Backing up the cluster", "Waiting for a checkpoint", 0, null));
                 (Lsn startLsn, DateTimeOffset startTime) = await _session.StartAsync(_options.Label, !_options.SpreadCheckpoint, cancellationToken).ConfigureAwait(false);
                 ControlFile control = await ControlFile.ReadAsync(Target.DataDirectory, cancellationToken).ConfigureAwait(false);

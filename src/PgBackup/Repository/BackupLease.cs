@@ -46,6 +46,9 @@ public sealed class BackupLease : IAsyncDisposable
         _renewal = Task.Run(RenewAsync);
     }
 
+    /// <summary>The dead holder over whom the lease was taken; null when there was none, or none that could be read.</summary>
+    public LeaseRecord? Predecessor { get; private init; }
+
     /// <summary>Takes the lease of a backup, over a dead holder where there is one. Throws <c>BackupInProgress</c>.</summary>
     public static Task<BackupLease> AcquireAsync(BackupRepository repository, string purpose, CancellationToken cancellationToken = default) =>
         AcquireAsync(repository, Key, purpose, cancellationToken);
@@ -64,8 +67,8 @@ public sealed class BackupLease : IAsyncDisposable
         s_held[record.Token] = true; // Before anybody can read it: without this it would pass for one that was left behind.
         try
         {
-            await TakeAsync(repository, key, record, cancellationToken).ConfigureAwait(false);
-            return new BackupLease(repository, key, record);
+            LeaseRecord? dead = await TakeAsync(repository, key, record, cancellationToken).ConfigureAwait(false);
+            return new BackupLease(repository, key, record) { Predecessor = dead };
         }
         catch
         {
@@ -125,14 +128,16 @@ public sealed class BackupLease : IAsyncDisposable
         }
     }
 
-    private static async Task TakeAsync(BackupRepository repository, string key, LeaseRecord record, CancellationToken cancellationToken)
+    /// <summary>Returns the dead holder that had to give way.</summary>
+    private static async Task<LeaseRecord?> TakeAsync(BackupRepository repository, string key, LeaseRecord record, CancellationToken cancellationToken)
     {
+        LeaseRecord? dead = null;
         for (int attempt = 0; ; attempt++)
         {
             try
             {
                 await repository.Store.PutAsync(key, Serialize(record), PutCondition.IfAbsent, cancellationToken).ConfigureAwait(false);
-                return;
+                return dead;
             }
             catch (PgBackupException error) when (error.Id == "ObjectExists" && attempt < 3)
             {
@@ -140,6 +145,7 @@ public sealed class BackupLease : IAsyncDisposable
                 if (holder is null ? !await IsOldAsync(repository, key, cancellationToken).ConfigureAwait(false) : IsAlive(holder))
                     throw Busy(repository, key, holder);
                 await repository.Store.DeleteAsync([key], cancellationToken).ConfigureAwait(false);
+                dead = holder ?? dead;
             }
         }
     }

@@ -1,5 +1,6 @@
 using PgBackup.Errors;
 using PgBackup.Repository;
+using PgBackup.Repository.Documents;
 using PgBackup.Storage;
 
 namespace PgBackup.Backup.Publishing;
@@ -29,6 +30,30 @@ internal static class BackupFolder
         foreach (string[] batch in keys.Chunk(Batch))
             await repository.Store.DeleteAsync(batch, cancellationToken).ConfigureAwait(false);
         return keys.Count + await removing.ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Removes what a run that died has left, its uploads in flight included: its lease says under which name it wrote. A run that cannot clear up after another goes on.
+    /// </summary>
+    public static async Task ClearAfterAsync(BackupRepository repository, LeaseRecord? dead, IOperationLog log, CancellationToken cancellationToken)
+    {
+        if (dead is null || !BackupName.TryParse(dead.Backup, out BackupName? name))
+            return; // It died before it had a name, and wrote nothing.
+        string sentinel = RepositoryLayout.SentinelKey(name);
+        try
+        {
+            if (await repository.Store.StatAsync(sentinel, cancellationToken).ConfigureAwait(false) is not null)
+                return; // It died when all was done.
+            if (await ClearAsync(repository, name, cancellationToken).ConfigureAwait(false) is > 0 and int objects)
+                log.Information($"{objects} objects of the backup {name} were removed: process {dead.ProcessId} on {dead.HostName} died before it was complete.");
+            // Its last request may have reached the store after it was dead: without its parts that is no backup.
+            if (await repository.Store.StatAsync(sentinel, cancellationToken).ConfigureAwait(false) is not null)
+                await repository.Store.DeleteAsync([sentinel], cancellationToken).ConfigureAwait(false);
+        }
+        catch (PgBackupException error)
+        {
+            log.Warning($"What the dead process {dead.ProcessId} on {dead.HostName} left of the backup {name} could not be removed: {error.Message} It is not listed as a backup.");
+        }
     }
 
     private static async Task<List<string>> KeysAsync(BackupRepository repository, BackupName name, CancellationToken cancellationToken)
