@@ -10,6 +10,7 @@ internal sealed class DirectoryObjectWriter : ObjectWriter
     private const int WriteBackStep = 16 << 20;
 
     private readonly DirectoryStore _store;
+    private readonly DirectoryFolders _folders;
     private readonly string _key;
     private readonly string _path;
     private readonly string _temporaryPath;
@@ -19,9 +20,10 @@ internal sealed class DirectoryObjectWriter : ObjectWriter
     private long _writtenBack;
     private bool _committed;
 
-    public DirectoryObjectWriter(DirectoryStore store, string key, string path, PutCondition condition)
+    public DirectoryObjectWriter(DirectoryStore store, DirectoryFolders folders, string key, string path, PutCondition condition)
     {
         _store = store;
+        _folders = folders;
         _key = key;
         _path = path;
         _condition = condition;
@@ -81,7 +83,7 @@ internal sealed class DirectoryObjectWriter : ObjectWriter
         try
         {
             File.Delete(_temporaryPath);
-            _store.RemoveEmptyFolders(Path.GetDirectoryName(_path)!);
+            _folders.RemoveEmpty(Path.GetDirectoryName(_path)!);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -123,7 +125,7 @@ internal sealed class DirectoryObjectWriter : ObjectWriter
         {
             try
             {
-                _store.CreateFolder(folder);
+                _folders.Create(folder);
                 var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.Read, BufferSize = 0 };
                 if (!OperatingSystem.IsWindows())
                     options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead;

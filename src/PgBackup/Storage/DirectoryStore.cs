@@ -15,11 +15,13 @@ public sealed class DirectoryStore : IObjectStore
     private static readonly EnumerationOptions s_deep = new() { AttributesToSkip = 0, IgnoreInaccessible = false, RecurseSubdirectories = true };
 
     private readonly string _root;
+    private readonly DirectoryFolders _folders;
 
     /// <summary>Takes the folder; it need not exist before the first write.</summary>
     public DirectoryStore(string root)
     {
         _root = Path.TrimEndingDirectorySeparator(Path.GetFullPath(root));
+        _folders = new DirectoryFolders(_root);
     }
 
     /// <inheritdoc/>
@@ -33,7 +35,7 @@ public sealed class DirectoryStore : IObjectStore
         FileSystemEnumerable<StoredObject> entries;
         try
         {
-            if (!FolderExists(start))
+            if (!DirectoryFolders.Exists(start))
             {
                 RequireRoot();
                 yield break;
@@ -73,7 +75,7 @@ public sealed class DirectoryStore : IObjectStore
         var names = new List<string>();
         try
         {
-            if (FolderExists(start))
+            if (DirectoryFolders.Exists(start))
             {
                 foreach (string path in Directory.EnumerateDirectories(start, "*", s_flat))
                     names.Add(Path.GetFileName(path));
@@ -159,7 +161,7 @@ public sealed class DirectoryStore : IObjectStore
         {
             if (condition == PutCondition.IfAbsent && File.Exists(path))
                 throw PgErrors.ObjectExists(Location, key);
-            return Task.FromResult<ObjectWriter>(new DirectoryObjectWriter(this, key, path, condition));
+            return Task.FromResult<ObjectWriter>(new DirectoryObjectWriter(this, _folders, key, path, condition));
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -231,7 +233,7 @@ public sealed class DirectoryStore : IObjectStore
         {
             try
             {
-                RemoveEmptyFolders(folder);
+                _folders.RemoveEmpty(folder);
             }
             catch (Exception error) when (error is IOException or UnauthorizedAccessException)
             {
@@ -247,7 +249,7 @@ public sealed class DirectoryStore : IObjectStore
         string start = FolderPath(folder);
         try
         {
-            if (!FolderExists(start))
+            if (!DirectoryFolders.Exists(start))
                 return Task.FromResult(0);
             string[] paths = [.. UnfinishedBelow(start).Select(static f => f.Path)];
             foreach (string path in paths)
@@ -256,7 +258,7 @@ public sealed class DirectoryStore : IObjectStore
                 File.Delete(path);
             }
             foreach (string? parent in paths.Select(Path.GetDirectoryName).Distinct(StringComparer.Ordinal))
-                RemoveEmptyFolders(parent!);
+                _folders.RemoveEmpty(parent!);
             return Task.FromResult(paths.Length);
         }
         catch (DirectoryNotFoundException)
@@ -276,7 +278,7 @@ public sealed class DirectoryStore : IObjectStore
         var found = new List<UnfinishedObject>();
         try
         {
-            if (FolderExists(start))
+            if (DirectoryFolders.Exists(start))
             {
                 foreach ((string path, DateTimeOffset started, long size) in UnfinishedBelow(start))
                 {
@@ -298,68 +300,6 @@ public sealed class DirectoryStore : IObjectStore
         await Task.CompletedTask.ConfigureAwait(false);
     }
 
-    /// <summary>Makes the folder of an object, with all above it up to the root, durable.</summary>
-    internal void CreateFolder(string folder)
-    {
-        if (Directory.Exists(folder))
-            return;
-        string parent = Path.GetDirectoryName(folder) ?? throw PgErrors.RepositoryNotFound(Location);
-        if (folder.Length > _root.Length)
-            CreateFolder(parent);
-        else if (!Directory.Exists(parent))
-            throw PgErrors.RepositoryNotFound(Location); // A mistyped path or a disk that is not mounted must not become a new repository.
-        if (OperatingSystem.IsWindows())
-            Directory.CreateDirectory(folder);
-        else
-            Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute);
-        if (Posix.IsRoot)
-        {
-            (uint user, uint group) = Posix.OwnerOf(parent);
-            Posix.ChangeOwner(folder, user, group);
-        }
-        Posix.SyncDirectory(parent);
-    }
-
-    /// <summary>Removes a folder that an object has left, and those above it up to the root, where they are empty.</summary>
-    internal void RemoveEmptyFolders(string folder)
-    {
-        while (folder.Length > _root.Length)
-        {
-            string parent = Path.GetDirectoryName(folder)!;
-            try
-            {
-                Posix.SyncDirectory(folder);
-                using (IEnumerator<string> entries = Directory.EnumerateFileSystemEntries(folder, "*", s_flat).GetEnumerator())
-                {
-                    if (entries.MoveNext())
-                        return;
-                }
-                if (!TryRemoveFolder(folder))
-                    return;
-                Posix.SyncDirectory(parent);
-            }
-            catch (DirectoryNotFoundException)
-            {
-                // Another deletion was faster; those above it may be left to us.
-            }
-            folder = parent;
-        }
-    }
-
-    /// <summary>False when the folder is needed again, because somebody put an object there in between, or may not be removed: empty it does no harm.</summary>
-    private static bool TryRemoveFolder(string folder)
-    {
-        try
-        {
-            Directory.Delete(folder);
-            return true;
-        }
-        catch (Exception error) when (error is UnauthorizedAccessException or (IOException and not DirectoryNotFoundException))
-        {
-            return false;
-        }
-    }
-
     private static FileSystemEnumerable<(string Path, DateTimeOffset Started, long Size)> UnfinishedBelow(string folder) =>
         new(folder, (ref FileSystemEntry entry) => (entry.ToFullPath(), ObjectKey.TemporarySince(entry.FileName), entry.Length), s_deep)
         {
@@ -367,10 +307,6 @@ public sealed class DirectoryStore : IObjectStore
         };
 
     private static string ToKey(string relativePath) => OperatingSystem.IsWindows() ? relativePath.Replace('\\', '/') : relativePath;
-
-    /// <summary>Unlike Directory.Exists this throws where we may not look: an archive that cannot be read is not an empty one.</summary>
-    private static bool FolderExists(string path) =>
-        OperatingSystem.IsWindows() ? Directory.Exists(path) : Posix.FactsOf(path, followLinks: true) is { IsDirectory: true };
 
     private bool MoveNext(IEnumerator<StoredObject> enumerator, string folder)
     {
@@ -393,7 +329,7 @@ public sealed class DirectoryStore : IObjectStore
 
     private void RequireRoot()
     {
-        if (!FolderExists(_root))
+        if (!DirectoryFolders.Exists(_root))
             throw PgErrors.RepositoryNotFound(Location);
     }
 
