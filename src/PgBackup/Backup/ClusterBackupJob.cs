@@ -57,12 +57,22 @@ public sealed class ClusterBackupJob : IAsyncDisposable
         IProgress<OperationProgress>? progress = null,
         CancellationToken cancellationToken = default)
     {
-        await RepositoryEncryption.ProveForWritingAsync(repository, cancellationToken).ConfigureAwait(false);
-        if (repository.Key?.Warning is { } warning)
-            log?.Warning(warning);
-        BackupSession session = await BackupSession.OpenAsync(options.Server, cancellationToken).ConfigureAwait(false);
+        Task proving = RepositoryEncryption.ProveForWritingAsync(repository, cancellationToken);
+        BackupSession session;
         try
         {
+            session = await BackupSession.OpenAsync(options.Server, cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            await proving.ConfigureAwait(false); // Of two failures that of the key is told.
+            throw;
+        }
+        try
+        {
+            await proving.ConfigureAwait(false);
+            if (repository.Key?.Warning is { } warning)
+                log?.Warning(warning);
             BackupTarget target = await BackupChecks.RunAsync(session.Server, options, cancellationToken).ConfigureAwait(false);
             return new ClusterBackupJob(repository, options, session, target, log ?? OperationLog.None, progress ?? NoProgress.Instance);
         }
@@ -93,13 +103,19 @@ public sealed class ClusterBackupJob : IAsyncDisposable
                 (Lsn startLsn, DateTimeOffset startTime) = await _session.StartAsync(_options.Label, !_options.SpreadCheckpoint, cancellationToken).ConfigureAwait(false);
                 ControlFile control = await ControlFile.ReadAsync(Target.DataDirectory, cancellationToken).ConfigureAwait(false);
                 BackupName started = BackupName.Full(WalSegmentName.Containing(control.Timeline, startLsn, control.WalSegmentSize));
-                await BackupChecks.RequireNameFreeAsync(_repository, started, cancellationToken).ConfigureAwait(false);
-                name = started; // From here on what lies under this name is ours to clear away.
-                _log.Information($"Backup {started} of the cluster {control.SystemIdentifier} began at {startLsn}.");
-                Task<int> clearing = BackupFolder.ClearAsync(_repository, started, cancellationToken);
-                await Task.WhenAll(lease.RenameAsync(started.Text, cancellationToken), clearing).ConfigureAwait(false);
-                if (await clearing.ConfigureAwait(false) is > 0 and int leftovers)
-                    _log.Verbose($"{leftovers} objects of an earlier run under this name were removed.");
+                Task renaming = lease.RenameAsync(started.Text, cancellationToken);
+                try
+                {
+                    await BackupChecks.RequireNameFreeAsync(_repository, started, cancellationToken).ConfigureAwait(false);
+                    name = started; // From here on what lies under this name is ours to clear away.
+                    _log.Information($"Backup {started} of the cluster {control.SystemIdentifier} began at {startLsn}.");
+                    if (await BackupFolder.ClearAsync(_repository, started, cancellationToken).ConfigureAwait(false) is > 0 and int leftovers)
+                        _log.Verbose($"{leftovers} objects of an earlier run under this name were removed.");
+                }
+                finally
+                {
+                    await renaming.ConfigureAwait(false);
+                }
                 return await CopyAndPublishAsync(lease, started, startLsn, startTime, control, size, cancellationToken).ConfigureAwait(false);
             }
             catch (Exception error)

@@ -31,12 +31,15 @@ public static class WalPush
         ClusterIdentity? cluster = local.Header is { } header
             ? new ClusterIdentity(header.SystemIdentifier, header.MajorVersion, header.SegmentSize.Bytes, DateTimeOffset.UtcNow)
             : null;
-        await RepositoryAdmission.RequireAsync(repository, cluster, newLineage: false, cancellationToken).ConfigureAwait(false);
+        // Only looking, beside the proof that must go before any writing.
+        Task<IReadOnlyList<ArchivedWalFile>> finding = WalArchive.FindAsync(repository, local.Name, cancellationToken);
+        await Task.WhenAll(RepositoryAdmission.RequireAsync(repository, cluster, newLineage: false, cancellationToken), finding).ConfigureAwait(false);
         for (int attempt = 1; ; attempt++)
         {
             try
             {
-                if (await TryPushAsync(repository, local, log, cancellationToken).ConfigureAwait(false) is (var stored, var status))
+                IReadOnlyList<ArchivedWalFile> found = await (attempt == 1 ? finding : WalArchive.FindAsync(repository, local.Name, cancellationToken)).ConfigureAwait(false);
+                if (await TryPushAsync(repository, local, found, log, cancellationToken).ConfigureAwait(false) is (var stored, var status))
                     return Result(repository, local, stored, status, Stopwatch.GetElapsedTime(start));
             }
             catch (PgBackupException error) when (error.Id == "ObjectExists" && attempt < Attempts)
@@ -50,11 +53,11 @@ public static class WalPush
 
     /// <summary>One round; null when others changed the archive meanwhile.</summary>
     private static async Task<(ArchivedWalFile Stored, WalPushStatus Status)?> TryPushAsync(
-        BackupRepository repository, LocalWalFile local, IOperationLog log, CancellationToken cancellationToken)
+        BackupRepository repository, LocalWalFile local, IReadOnlyList<ArchivedWalFile> there, IOperationLog log, CancellationToken cancellationToken)
     {
         ArchivedWalFile? same = null;
         var damaged = new List<ArchivedWalFile>();
-        foreach (ArchivedWalFile found in await WalArchive.FindAsync(repository, local.Name, cancellationToken).ConfigureAwait(false))
+        foreach (ArchivedWalFile found in there)
         {
             switch (await StoredWalJudge.JudgeAsync(repository, found, local, cancellationToken).ConfigureAwait(false))
             {
