@@ -246,6 +246,16 @@ public sealed class ClusterBackupJob : IAsyncDisposable
             lease.RequireHeldAsync(cancellationToken)).ConfigureAwait(false);
         BackupSentinel sentinel = BackupDescription.Sentinel(facts, _options, _repository, hasConfiguration);
         await BackupDocuments.WriteSentinelAsync(_repository, facts.Name, sentinel, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            // Whoever took the lease before the sentinel was there has cleared our parts away; whoever takes it from here on sees the sentinel.
+            await lease.RequireHeldAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (PgBackupException error) when (error.Id == "LeaseLost")
+        {
+            await _repository.Store.DeleteAsync([RepositoryLayout.SentinelKey(facts.Name)], CancellationToken.None).ConfigureAwait(false);
+            throw;
+        }
     }
 
     /// <summary>Removes what a failed run wrote. What cannot be removed is told, and cleared by the next run under this name; it is never listed as a backup.</summary>
@@ -261,6 +271,8 @@ public sealed class ClusterBackupJob : IAsyncDisposable
             // First the sentinel, which may be there although its writing was reported as failed.
             await _repository.Store.DeleteAsync([RepositoryLayout.SentinelKey(name)], limit.Token).ConfigureAwait(false);
             await BackupFolder.ClearAsync(_repository, name, limit.Token).ConfigureAwait(false);
+            // A put that was given up may have reached the store meanwhile: without its parts that is no backup.
+            await _repository.Store.DeleteAsync([RepositoryLayout.SentinelKey(name)], limit.Token).ConfigureAwait(false);
         }
         catch (Exception error) when (error is PgBackupException or OperationCanceledException)
         {

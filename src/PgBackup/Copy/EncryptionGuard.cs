@@ -56,7 +56,7 @@ internal static class EncryptionGuard
             EncryptionEvidence evidence = await EncryptionProbe.GatherAsync(repository, cancellationToken).ConfigureAwait(false);
             return evidence.IsEmpty
                 ? null
-                : new State(evidence.FoundPlain, evidence.FoundOpened || !evidence.FoundPlain, evidence.FoundOpened ? repository.Key?.Id ?? "of PGP" : null);
+                : new State(evidence.FoundPlain, evidence.FoundOpened || evidence.FoundUnreadable || !evidence.FoundPlain, evidence.FoundOpened ? repository.Key?.Id ?? "of PGP" : null);
         }
         catch (PgBackupException error) when (error.Id == "RepositoryNotFound")
         {

@@ -69,7 +69,14 @@ public sealed class RepositoryCopy : IAsyncDisposable
     internal void Exclude(PlannedBackup backup)
     {
         var gone = new HashSet<string>(StringComparer.Ordinal) { backup.Name.Text };
+        PlannedBackup[] before = [.. _plan.Backups];
         _plan.Backups.RemoveAll(b => gone.Contains(b.Name.Text) || (b.Backup.Chain.Any(gone.Contains) && gone.Add(b.Name.Text)));
+        // The WAL behind what is left out goes along with the backup before it.
+        foreach (PlannedBackup removed in before.Except(_plan.Backups).OrderBy(b => b.FirstNumber))
+        {
+            if (removed.TailEnd is { } end && _plan.Backups.Where(b => b.FirstNumber <= removed.FirstNumber).MaxBy(b => b.FirstNumber) is { TailEnd: { } own } heir && end > own)
+                heir.TailEnd = end;
+        }
     }
 
     /// <summary>The results of backups that were refused before anything was copied.</summary>

@@ -1,3 +1,4 @@
+using PgBackup.Codecs;
 using PgBackup.Errors;
 using PgBackup.Repository;
 using PgBackup.Repository.Documents;
@@ -25,7 +26,7 @@ internal sealed class TargetReader(BackupRepository source, BackupRepository tar
         var wal = new List<StoredObject>();
         foreach (StoredObject item in backup.Wal)
         {
-            if (!await IsWalThereAsync(item, cancellationToken).ConfigureAwait(false))
+            if (!await IsWalThereAsync(item, !backup.IsPublished, cancellationToken).ConfigureAwait(false))
                 wal.Add(item);
         }
         backup.PendingWal = wal;
@@ -49,14 +50,16 @@ internal sealed class TargetReader(BackupRepository source, BackupRepository tar
 
     /// <summary>
     /// Whether an object of the archive, or the same WAL file in another spelling, is in the destination. Name and size are believed; what differs in either is
-    /// compared by content. Throws <c>WalContentConflict</c>.
+    /// compared by content, and so is what a new backup needs where the size tells nothing: uncompressed segments all have the same. Throws <c>WalContentConflict</c>.
     /// </summary>
-    public async Task<bool> IsWalThereAsync(WalItem item, CancellationToken cancellationToken)
+    public async Task<bool> IsWalThereAsync(WalItem item, CancellationToken cancellationToken, bool isNeeded = false)
     {
         StoredObject wanted = sourceWal.ObjectOf(item);
         foreach (StoredObject found in targetWal.SameFile(sourceWal, item))
         {
-            if (found.Key != wanted.Key || found.Size != wanted.Size)
+            bool isBelieved = found.Key == wanted.Key && found.Size == wanted.Size
+                && (!isNeeded || IsCompressed(found.Key) || await WalComparer.SameBytesAsync(source.Store, target.Store, found.Key, cancellationToken).ConfigureAwait(false));
+            if (!isBelieved)
                 await WalComparer.RequireSameAsync(source, wanted.Key, target, found.Key, cancellationToken).ConfigureAwait(false);
             return true;
         }
@@ -79,8 +82,10 @@ internal sealed class TargetReader(BackupRepository source, BackupRepository tar
         return false;
     }
 
-    private Task<bool> IsWalThereAsync(StoredObject item, CancellationToken cancellationToken) => sourceWal.TryFind(item.Key, out WalItem found)
-        ? IsWalThereAsync(found, cancellationToken)
+    private static bool IsCompressed(string key) => CompressionNames.TrySplit(key, out _, out CompressionMethod method) && method != CompressionMethod.None;
+
+    private Task<bool> IsWalThereAsync(StoredObject item, bool isNeeded, CancellationToken cancellationToken) => sourceWal.TryFind(item.Key, out WalItem found)
+        ? IsWalThereAsync(found, cancellationToken, isNeeded)
         : IsHistoryThereAsync(item, cancellationToken);
 
     private async Task<bool> IsPublishedAsync(PlannedBackup backup, CancellationToken cancellationToken)

@@ -15,7 +15,7 @@ public static partial class PgErrors
     internal static PgBackupException CommandFileInTheWay(string path) => new(
         "CommandFileInTheWay", ErrorKind.ResourceExists, ExitCodes.BadConfiguration,
         $"The file '{path}' has other content and is not replaced.",
-        "Put the repository into that file yourself and name it with -ConfigPath, or give -ServerConfigPath with another place.", path);
+        "Remove it if no server uses it any more, put the repository into it yourself and name it with -ConfigPath, or give -ServerConfigPath with another place.", path);
 
     internal static PgBackupException CommandAccountOther(string account) => new(
         "CommandFileNotWritten", ErrorKind.PermissionDenied, ExitCodes.BadConfiguration,

@@ -27,6 +27,9 @@ public sealed class BackupLease : IAsyncDisposable
 
     private static readonly TimeSpan s_renewEvery = TimeSpan.FromSeconds(30);
 
+    /// <summary>How long a holder on another host, whose lease has lapsed, is listened for; two renewals and some time.</summary>
+    internal static TimeSpan ListensFor { get; set; } = s_renewEvery * 2.5;
+
     // What this process holds: a lease of ours that is not among them was left by a run that could not give it back.
     private static readonly ConcurrentDictionary<string, bool> s_held = new(StringComparer.Ordinal);
 
@@ -91,6 +94,7 @@ public sealed class BackupLease : IAsyncDisposable
     /// <summary>Says what the lease is for, once the backup has a name.</summary>
     public async Task RenameAsync(string purpose, CancellationToken cancellationToken = default)
     {
+        await RequireHeldAsync(cancellationToken).ConfigureAwait(false); // Suspended for long, it may be another's.
         lock (_lock)
             _record = _record with { Backup = purpose };
         await WriteAsync(cancellationToken).ConfigureAwait(false);
@@ -144,10 +148,21 @@ public sealed class BackupLease : IAsyncDisposable
                 LeaseRecord? holder = await TryReadAsync(repository, key, cancellationToken).ConfigureAwait(false);
                 if (holder is null ? !await IsOldAsync(repository, key, cancellationToken).ConfigureAwait(false) : IsAlive(holder))
                     throw Busy(repository, key, holder);
+                if (holder is not null && !IsOfHere(holder))
+                    await RequireSilentAsync(repository, key, holder, cancellationToken).ConfigureAwait(false);
                 await repository.Store.DeleteAsync([key], cancellationToken).ConfigureAwait(false);
                 dead = holder ?? dead;
             }
         }
+    }
+
+    /// <summary>Of a holder on another host only its clock says that it died, and clocks differ: one that lives renews.</summary>
+    private static async Task RequireSilentAsync(BackupRepository repository, string key, LeaseRecord holder, CancellationToken cancellationToken)
+    {
+        await Task.Delay(ListensFor, cancellationToken).ConfigureAwait(false);
+        LeaseRecord? later = await TryReadAsync(repository, key, cancellationToken).ConfigureAwait(false);
+        if (later is not null && (later.Token != holder.Token || later.RenewedAt != holder.RenewedAt))
+            throw Busy(repository, key, later);
     }
 
     private static PgBackupException Busy(BackupRepository repository, string key, LeaseRecord? holder) => holder is null
@@ -216,9 +231,11 @@ public sealed class BackupLease : IAsyncDisposable
         }
     }
 
+    private static bool IsOfHere(LeaseRecord holder) => holder.HostName == Environment.MachineName && holder.ProcessScope == ProcessScope.Current;
+
     private static bool IsAlive(LeaseRecord holder)
     {
-        if (holder.HostName == Environment.MachineName && holder.ProcessScope == ProcessScope.Current && !IsRunning(holder))
+        if (IsOfHere(holder) && !IsRunning(holder))
             return false;
         // A clock that runs ahead makes the age negative: then the holder is taken to live.
         return DateTimeOffset.UtcNow - holder.RenewedAt < LapsesAfter;

@@ -10,7 +10,8 @@ namespace PgBackup.Repository;
 /// <param name="Example">An object that was tried; null when there is none.</param>
 /// <param name="FoundPlain">One of them is not encrypted.</param>
 /// <param name="FoundOpened">One of them opens with the key.</param>
-internal sealed record EncryptionEvidence(string? Example, bool FoundPlain, bool FoundOpened)
+/// <param name="FoundUnreadable">One of them is neither: encrypted otherwise, or damaged.</param>
+internal sealed record EncryptionEvidence(string? Example, bool FoundPlain, bool FoundOpened, bool FoundUnreadable)
 {
     /// <summary>True when the repository holds nothing that could be tried.</summary>
     public bool IsEmpty => Example is null;
@@ -43,7 +44,7 @@ internal static class EncryptionProbe
     public static async Task<EncryptionEvidence> GatherAsync(BackupRepository repository, CancellationToken cancellationToken)
     {
         string? example = null;
-        bool plain = false, opened = false;
+        bool plain = false, opened = false, unreadable = false;
         await foreach (string key in CandidatesAsync(repository, cancellationToken).ConfigureAwait(false))
         {
             if (await TryAsync(repository, key, cancellationToken).ConfigureAwait(false) is not { } finding)
@@ -51,8 +52,9 @@ internal static class EncryptionProbe
             example ??= key;
             plain |= finding == Finding.Plain;
             opened |= finding == Finding.Opened;
+            unreadable |= finding == Finding.Unreadable;
         }
-        return new EncryptionEvidence(example, plain, opened);
+        return new EncryptionEvidence(example, plain, opened, unreadable);
     }
 
     private static async IAsyncEnumerable<string> CandidatesAsync(

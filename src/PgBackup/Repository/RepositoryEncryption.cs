@@ -75,7 +75,7 @@ public static class RepositoryEncryption
             if (await ProveRecordedAsync(repository, cancellationToken).ConfigureAwait(false))
                 return true;
             EncryptionEvidence evidence = await EncryptionProbe.GatherAsync(repository, cancellationToken).ConfigureAwait(false);
-            if (evidence.IsEmpty || (repository.IsEncrypted ? evidence is { FoundOpened: true, FoundPlain: false } : evidence.FoundPlain))
+            if (evidence.IsEmpty || (repository.IsEncrypted ? evidence is { FoundOpened: true, FoundPlain: false } : evidence is { FoundPlain: true, FoundUnreadable: false }))
                 return false;
             throw Refusal(repository, evidence);
         }

@@ -27,7 +27,7 @@ public static class RestoreCommand
     /// <summary>True for faults that may be over in a moment: the store cannot be reached.</summary>
     public static bool IsPassing(PgBackupException error) =>
         error.Kind is ErrorKind.ReadError or ErrorKind.ConnectionError or ErrorKind.OperationTimeout or ErrorKind.ResourceUnavailable or ErrorKind.ResourceBusy
-        || error.Id == "RepositoryNotFound";
+        || error.Id is "RepositoryNotFound" or "StorageCredentialMissing" or "StorageCredentialExpired" or "StorageClockSkewed";
 
     /// <summary>Like <see cref="WalFetch.FetchAsync"/>, but faults that may pass are tried again for some seconds.</summary>
     public static Task<WalFetchResult> FetchAsync(

@@ -41,7 +41,7 @@ public static class WalArchiving
         Add("archive_library", "");
         Add("archive_command", archiveCommand);
         TimeSpan timeout = archiveTimeout ?? (settings.ArchiveTimeout > TimeSpan.Zero ? settings.ArchiveTimeout : DefaultTimeout);
-        Add("archive_timeout", ((int)timeout.TotalSeconds).ToString(CultureInfo.InvariantCulture));
+        Add("archive_timeout", ((int)Math.Ceiling(timeout.TotalSeconds)).ToString(CultureInfo.InvariantCulture));
         return new WalArchivingPlan(planned, await WarningsAsync(session, settings, planned, cancellationToken).ConfigureAwait(false));
     }
 

@@ -35,7 +35,7 @@ public static class WalFetch
         if (!WalFileName.TryParse(name, out WalFileName? file))
             throw PgErrors.WalFileNameInvalid(name);
         string target = Directory.Exists(destination) ? Path.Combine(destination, file.Name) : destination;
-        PgBackupException? failure = null;
+        PgBackupException? failure = null, vanished = null;
         foreach (ArchivedWalFile stored in await FindAsync(repository, file, cancellationToken).ConfigureAwait(false))
         {
             try
@@ -61,6 +61,8 @@ public static class WalFetch
             catch (PgBackupException error) when (error.Id == "ObjectNotFound")
             {
                 log.Debug($"The object '{stored.Object.Key}' vanished before it was read.");
+                // Not "not there", which ends a recovery: this is tried again, and what was really deleted is then not found at all.
+                vanished = PgErrors.ObjectChanged(repository.Location, stored.Object.Key, error);
             }
         }
         // What could be opened has proven its key. For what could not, or is not there, the key is asked first: "not there" ends a recovery, a wrong key must not.
@@ -68,7 +70,7 @@ public static class WalFetch
             await RepositoryEncryption.ProveRecordedAsync(repository, cancellationToken).ConfigureAwait(false);
         else
             await RepositoryEncryption.ProveAsync(repository, cancellationToken).ConfigureAwait(false);
-        throw failure ?? PgErrors.WalSegmentNotFound(repository.Location, file.Name);
+        throw failure ?? vanished ?? PgErrors.WalSegmentNotFound(repository.Location, file.Name);
     }
 
     private static async Task<IReadOnlyList<ArchivedWalFile>> FindAsync(BackupRepository repository, WalFileName file, CancellationToken cancellationToken)

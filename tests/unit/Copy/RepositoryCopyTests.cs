@@ -4,6 +4,7 @@ using PgBackup.Errors;
 using PgBackup.Repository;
 using PgBackup.Storage;
 using PgBackup.Tests.Restore;
+using PgBackup.Tests.Wal;
 
 namespace PgBackup.Tests.Copy;
 
@@ -220,6 +221,21 @@ public sealed class RepositoryCopyTests
         byte[] theirs = await File.ReadAllBytesAsync(Path.Combine(lab.TargetPath, "wal_005", wal));
         Assert.Equal("WalContentConflict", Assert.Single(await copy.RunAsync().ToListAsync()).Failure?.Id);
         Assert.Equal(theirs, await File.ReadAllBytesAsync(Path.Combine(lab.TargetPath, "wal_005", wal)));
+    }
+
+    [Fact]
+    public async Task AnUncompressedSegmentIsNotBelievedForItsSize()
+    {
+        using var lab = new CopyLab();
+        CopyLab.PutBackup(lab.SourcePath, 1, 5, 5);
+        byte[] segment = WalSamples.SegmentBytes(CopyLab.Segment(1, 5), 16 << 20);
+        CopyLab.Put(lab.SourcePath, "wal_005/" + CopyLab.Segment(1, 5), segment);
+        byte[] other = (byte[])segment.Clone();
+        other[^1] ^= 1;
+        CopyLab.Put(lab.TargetPath, "wal_005/" + CopyLab.Segment(1, 5), other);
+        Assert.Equal("WalContentConflict", Assert.Single(await lab.CopyAsync()).Failure?.Id);
+        CopyLab.Put(lab.TargetPath, "wal_005/" + CopyLab.Segment(1, 5), segment);
+        Assert.Equal(BackupCopyStatus.Copied, Assert.Single(await lab.CopyAsync()).Status);
     }
 
     [Fact]

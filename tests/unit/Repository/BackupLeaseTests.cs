@@ -84,6 +84,29 @@ public sealed class BackupLeaseTests : IDisposable
     }
 
     [Fact]
+    public async Task AHolderWhoseClockIsBehindIsHeardBeforeItIsTakenForDead()
+    {
+        TimeSpan usual = BackupLease.ListensFor;
+        BackupLease.ListensFor = TimeSpan.FromSeconds(1);
+        try
+        {
+            LeaseRecord behind = Holder() with { HostName = "elsewhere", RenewedAt = DateTimeOffset.UtcNow.AddMinutes(-20) };
+            await PutAsync(behind);
+            Task<BackupLease> taking = BackupLease.AcquireAsync(_repository, "x");
+            await Task.Delay(100);
+            await PutAsync(behind with { RenewedAt = behind.RenewedAt.AddSeconds(30) });
+            Assert.Equal("BackupInProgress", (await Assert.ThrowsAsync<PgBackupException>(() => taking)).Id);
+            // Then it falls silent.
+            await using BackupLease lease = await BackupLease.AcquireAsync(_repository, "x");
+            Assert.Equal("elsewhere", lease.Predecessor?.HostName);
+        }
+        finally
+        {
+            BackupLease.ListensFor = usual;
+        }
+    }
+
+    [Fact]
     public async Task AContainerWithOurHostNameIsAnotherHost()
     {
         using Process dead = Process.Start("true");

@@ -127,6 +127,7 @@ public sealed class RepositoryEncryptionTests : IDisposable
         await RepositoryEncryption.ProveAsync(Open('1'));
         await RepositoryEncryption.ProveAsync(Open(null));
         await AssertRefusedAsync("RepositoryNotEncrypted", () => RepositoryEncryption.ProveForWritingAsync(Open('1')));
+        await AssertRefusedAsync("EncryptionKeyRequired", () => RepositoryEncryption.ProveForWritingAsync(Open(null)));
     }
 
     [Fact]

@@ -21,6 +21,8 @@ public sealed class CommandConfiguration
         _account = account;
         Repository = settings.Location;
         RequireKey = settings.Key is { FilePath: null } && !IsGivenKey(settings);
+        if (RequireKey)
+            KeyTransform = TransformName(settings.Key!); // The same text under another transform is another key.
     }
 
     /// <summary>The configuration file that the commands name; null when they need none.</summary>
@@ -126,6 +128,8 @@ public sealed class CommandConfiguration
         (ConfigPath, Repository) = (path, name);
         foreach (string candidate in new[] { path, Path.Combine(folder, $"{Path.GetFileNameWithoutExtension(path)}-commands.yaml") })
         {
+            if (LeadsElsewhere(candidate, settings))
+                break;
             var file = new PlannedFile(candidate, text, (settings.Storage as S3Settings)?.ProxyUrl is { UserInfo.Length: > 0 });
             if (NameIn(file) is { } known)
             {
@@ -140,6 +144,18 @@ public sealed class CommandConfiguration
             }
         }
         _obstacle ??= PgErrors.CommandFileInTheWay(path);
+    }
+
+    // Written here, but of another repository: another server's commands may live on it.
+    private static bool LeadsElsewhere(string path, RepositorySettings settings)
+    {
+        if (!File.Exists(path) || File.ReadLines(path).FirstOrDefault() != RepositoryText.Mark)
+            return false;
+        ConfigurationFile there = ConfigurationFile.Load(path, null);
+        string? endpoint = (settings.Storage as S3Settings)?.EndpointUrl?.AbsoluteUri;
+        return !there.RepositoryNames.Any(known => there.Repository(known) is { } one
+            && one.Settings.TryGetValue("location", out Setting? location) && location.Text == settings.Location
+            && (one.Settings.TryGetValue("endpointUrl", out Setting? address) ? new Uri(address.Text).AbsoluteUri : null) == endpoint);
     }
 
     // A file of somebody's that says of this repository what ours would say needs no other beside it.
@@ -198,7 +214,10 @@ public sealed class CommandConfiguration
     private string AddSecret(string folder, string baseName, string[] names, string text, string what)
     {
         string path = "";
-        foreach (string name in names.Append($"{baseName}.{names[0]}"))
+        // The plain names are those of archiving; what belongs to another file bears that file's name, so that a restore never takes a credential away from a server that archives.
+        bool isDefault = baseName == Path.GetFileNameWithoutExtension(ConfigurationPlaces.FileName);
+        string own = $"{baseName}.{names[0]}";
+        foreach (string name in isDefault ? names.Append(own) : [own])
         {
             path = Path.Combine(folder, name);
             if (TryAdd(new PlannedFile(path, text, IsSecret: true), what))

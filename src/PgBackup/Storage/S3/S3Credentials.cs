@@ -12,7 +12,7 @@ namespace PgBackup.Storage.S3;
 /// </summary>
 internal static class S3Credentials
 {
-    private static readonly TimeSpan s_metadataPatience = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_metadataPatience = TimeSpan.FromSeconds(2.5); // A packet that was lost is sent again after one.
 
     /// <summary>Finds the credentials; throws <c>ProfileNotFound</c>, <c>ProfileUnusable</c> or <c>StorageCredentialMissing</c>.</summary>
     public static async Task<AWSCredentials> ResolveAsync(S3Settings settings, CancellationToken cancellationToken)

@@ -100,7 +100,7 @@ internal static partial class S3ErrorMapping
     /// <summary>A text as a sentence on one line.</summary>
     public static string Sentence(string text)
     {
-        string line = text.ReplaceLineEndings(" ").Trim();
+        string line = UserInfo().Replace(text.ReplaceLineEndings(" ").Trim(), "://"); // .NET names a proxy together with its password.
         return line.Length == 0 ? "it does not say why." : line[^1] is '.' or '!' or '?' ? line : line + ".";
     }
 
@@ -140,4 +140,7 @@ internal static partial class S3ErrorMapping
 
     [GeneratedRegex(@"\bs3:[A-Z][A-Za-z]+\b", RegexOptions.CultureInvariant)]
     private static partial Regex ActionPattern();
+
+    [GeneratedRegex(@"://[^/\s'""]*@", RegexOptions.CultureInvariant)]
+    private static partial Regex UserInfo();
 }

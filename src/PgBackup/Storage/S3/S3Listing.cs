@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Amazon.S3;
 using Amazon.S3.Model;
+using PgBackup.Errors;
 
 namespace PgBackup.Storage.S3;
 
@@ -13,12 +14,16 @@ internal static class S3Listing
     {
         string prefix = context.NameOfFolder(folder);
         Task<ListObjectsV2Response> next = FetchAsync(null);
+        string? last = null;
         try
         {
             while (true)
             {
                 ListObjectsV2Response page = await next.ConfigureAwait(false);
-                bool more = page.IsTruncated == true && !string.IsNullOrEmpty(page.NextContinuationToken);
+                bool more = page.IsTruncated == true;
+                if (more && (string.IsNullOrEmpty(page.NextContinuationToken) || page.NextContinuationToken == last))
+                    throw PgErrors.StorageReadFailed(context.Location, folder, new IOException("The store says that its listing goes on, but not where."));
+                last = page.NextContinuationToken;
                 if (more)
                     next = FetchAsync(page.NextContinuationToken);
                 yield return page;

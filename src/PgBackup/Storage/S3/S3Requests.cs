@@ -11,12 +11,15 @@ namespace PgBackup.Storage.S3;
 /// </summary>
 internal sealed class S3Requests : IDisposable
 {
+    private const int UnusableFor = 900; // Milliseconds.
+
     private readonly S3Settings _settings;
     private readonly S3Transport _transport;
     private readonly RequestGate _gate;
     private readonly SemaphoreSlim _opening = new(1, 1);
     private volatile PgBackupS3Client? _client;
     private PgBackupException? _unusable;
+    private long _unusableSince;
 
     public S3Requests(S3Settings settings)
     {
@@ -126,8 +129,9 @@ internal sealed class S3Requests : IDisposable
         await _opening.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            if (_unusable is not null)
-                throw _unusable; // The credentials will not appear while this store is open; do not search for them at every request.
+            // Not searched for at every request, but again: tokens are renewed, and metadata services come back.
+            if (_unusable is not null && Environment.TickCount64 - _unusableSince < UnusableFor)
+                throw _unusable;
             if (_client is { } other)
                 return other;
             AWSCredentials credentials = await S3Credentials.ResolveAsync(_settings, cancellationToken).ConfigureAwait(false);
@@ -136,6 +140,7 @@ internal sealed class S3Requests : IDisposable
         catch (PgBackupException error)
         {
             _unusable = error;
+            _unusableSince = Environment.TickCount64;
             throw;
         }
         finally

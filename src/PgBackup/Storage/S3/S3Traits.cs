@@ -44,6 +44,9 @@ internal sealed class S3Traits
     /// <summary>What the store lacks.</summary>
     public S3Lack Lacks => (S3Lack)Volatile.Read(ref _lacks);
 
+    /// <summary>True once a conditional put was refused because of what is there.</summary>
+    public bool HasKeptCondition { get; set; }
+
     /// <summary>True once the bucket has answered: that something is not found then speaks of the object.</summary>
     public bool IsBucketSeen { get; set; }
 

@@ -29,7 +29,7 @@ internal sealed class S3Transport : HttpClientFactory, IDisposable
             ResponseDrainTimeout = TimeSpan.FromMilliseconds(200),
         };
         if (settings.ProxyUrl is { } proxy)
-            _handler.Proxy = new WebProxy(proxy) { Credentials = CredentialOf(proxy) };
+            _handler.Proxy = new WebProxy(new UriBuilder(proxy) { UserName = "", Password = "" }.Uri) { Credentials = CredentialOf(proxy) };
         if (settings.CaCertificateFile is { } file)
             _handler.SslOptions = TrustOnly(file);
         _observer = new ResponseObserver(_handler);

@@ -86,6 +86,7 @@ internal sealed class S3Upload(S3Context context, string key, PutCondition condi
         }
         catch (AmazonS3Exception error) when (IsConditionFailed(error))
         {
+            Requests.Traits.HasKeptCondition = true;
             // After a lost answer the object that stands in the way may be our own.
             if (sent < 2 || !await IsOursAsync(cancellationToken).ConfigureAwait(false))
                 throw PgErrors.ObjectExists(context.Location, key);
@@ -218,9 +219,9 @@ internal sealed class S3Upload(S3Context context, string key, PutCondition condi
         await S3Unfinished.AbortAsync(context, key, id, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>The look before a request that bears the condition itself: not again when the last was a moment ago.</summary>
+    /// <summary>The look before a request that bears the condition itself: not again when the last was a moment ago and the store is known to keep the condition; some ignore it without a word.</summary>
     private Task CheckConditionAgainAsync(CancellationToken cancellationToken) =>
-        Environment.TickCount64 - _looked < LookIsGoodFor && !Requests.Traits.Lacks.HasFlag(S3Lack.Condition)
+        Environment.TickCount64 - _looked < LookIsGoodFor && (context.Settings.EndpointUrl is null || Requests.Traits.HasKeptCondition)
             ? Task.CompletedTask
             : CheckConditionAsync(cancellationToken);
 

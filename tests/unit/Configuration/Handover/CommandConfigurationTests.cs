@@ -43,6 +43,10 @@ public sealed class CommandConfigurationTests : IDisposable
         string command = EntryCommand.For("/s", Plan(new RepositoryArguments { Repository = "/srv/repo" }), "/p").RestoreCommand;
         Assert.Contains(" -RequireKey ", command, StringComparison.Ordinal);
         Assert.DoesNotContain("canary", command, StringComparison.Ordinal);
+        // The same text is another key under another transform.
+        _environment["WALG_LIBSODIUM_KEY"] = new string('a', 64);
+        _environment["WALG_LIBSODIUM_KEY_TRANSFORM"] = "hex";
+        Assert.Contains(" -KeyTransform 'hex'", EntryCommand.For("/s", Plan(new RepositoryArguments { Repository = "/srv/repo" }), "/p").ArchiveCommand, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -94,6 +98,22 @@ public sealed class CommandConfigurationTests : IDisposable
         CommandConfiguration plan = Plan(WithCredential() with { StorageCredential = new S3Credential("AKIA", new SecretText("other")) });
         plan.RequireUsable();
         Assert.Equal([_folder.Combine("etc/credentials")], plan.Files.Select(file => file.Path));
+    }
+
+    [Fact]
+    public void WhatAnotherServersCommandsLiveOnIsNeverReplaced()
+    {
+        Plan(WithCredential()).Write();
+        string config = File.ReadAllText(Target), credentials = File.ReadAllText(_folder.Combine("etc/credentials"));
+        foreach (RepositoryArguments other in new[] { WithCredential() with { Repository = "s3://other/x" }, WithCredential() with { EndpointUrl = new Uri("https://elsewhere") } })
+            Assert.Equal("CommandFileInTheWay", Assert.Throws<PgBackupException>(Plan(other).RequireUsable).Id);
+        // A restore of the same repository with another credential.
+        RepositoryArguments reader = WithCredential() with { StorageCredential = new S3Credential("AKIB", new SecretText("reader")) };
+        CommandConfiguration restore = CommandConfiguration.Plan(Resolve(reader), s_other, _folder.Combine("etc/restore.yaml"));
+        restore.RequireUsable();
+        restore.Write();
+        Assert.Equal((config, credentials), (File.ReadAllText(Target), File.ReadAllText(_folder.Combine("etc/credentials"))));
+        Assert.Contains("reader", File.ReadAllText(_folder.Combine("etc/restore.credentials")), StringComparison.Ordinal);
     }
 
     [Fact]
