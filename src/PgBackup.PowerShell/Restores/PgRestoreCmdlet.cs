@@ -22,8 +22,6 @@ public abstract class PgRestoreCmdlet : PgRepositoryCmdlet
     private const string XidSet = "Xid";
     private const string NameSet = "RestorePoint";
 
-    // Not the name that other commands look for: a restore must not decide what they do afterwards.
-    private const string RestoreFileName = "restore.yaml";
 
     /// <summary>The moment to restore to: what was committed up to it is there. Local time unless an offset or zone is given.</summary>
     [Parameter(Mandatory = true, ParameterSetName = TimeSet)]
@@ -93,7 +91,7 @@ public abstract class PgRestoreCmdlet : PgRepositoryCmdlet
     public string? RestoreCommand { get; set; }
 
     /// <summary>
-    /// Where the configuration of restore_command is written, when one is needed; /etc/pgbackup/restore.yaml when this runs as root, else a file of that name of the account that owns the cluster.
+    /// Where the configuration of restore_command is written, when one is needed; a file of this restore in /etc/pgbackup when this runs as root, else in the folder of the account that owns the cluster.
     /// </summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
@@ -140,7 +138,7 @@ public abstract class PgRestoreCmdlet : PgRepositoryCmdlet
             ?? (destination is null ? null : CommandAccount.OwnerOf(destination) is { User: not 0 } owner ? owner : null)
             ?? (Platform.Posix.IsRoot ? CommandAccount.Named("postgres") : null)
             ?? CommandAccount.Current();
-        Handover = CommandConfiguration.Plan(Settings, account, ServerConfigPath is null ? null : ResolveFolder(ServerConfigPath), RestoreFileName);
+        Handover = CommandConfiguration.Plan(Settings, account, ServerConfigPath is null ? null : ResolveFolder(ServerConfigPath), CommandConfiguration.RestoreFileName(destination));
         return EntryCommand.For(EntryScripts.FolderFor(this), Handover).RestoreCommand;
     }
 

@@ -1,3 +1,5 @@
+using System.IO.Hashing;
+using System.Text;
 using PgBackup.Codecs;
 using PgBackup.Configuration.Files;
 using PgBackup.Errors;
@@ -46,11 +48,22 @@ public sealed class CommandConfiguration
     /// <summary>The files that the account must be able to read.</summary>
     public IEnumerable<string> NeededFiles => _references.Select(reference => reference.Path);
 
+    /// <summary>
+    /// The name of the file for a restored cluster: not the one that other commands look for, because a restore must not decide what they do afterwards, and another for each data
+    /// directory, because the recovery of one must not lose its repository to another's.
+    /// </summary>
+    /// <param name="dataDirectory">Where the cluster is restored to, as a full path; null when that is not known yet.</param>
+    public static string RestoreFileName(string? dataDirectory) => dataDirectory is null
+        ? "restore.yaml"
+        : $"restore-{Hash(dataDirectory)}.yaml";
+
     /// <summary>Plans; writes nothing. Throws <c>ConfigurationInvalid</c> and its like for a file that is in the place of the new one.</summary>
     /// <param name="settings">The repository.</param>
     /// <param name="account">Who runs the commands.</param>
     /// <param name="configPath">Where a file is to be written; null: into the machine's folder when this runs as root, else into the account's own.</param>
-    /// <param name="fileName">Its name there. Only <see cref="ConfigurationPlaces.FileName"/> is found by other commands.</param>
+    /// <param name="fileName">
+    /// Its name there. Only <see cref="ConfigurationPlaces.FileName"/> is found by other commands; any other belongs to one restored cluster, and is replaced when that is restored again.
+    /// </param>
     public static CommandConfiguration Plan(RepositorySettings settings, CommandAccount account, string? configPath, string fileName = ConfigurationPlaces.FileName)
     {
         var plan = new CommandConfiguration(settings, account);
@@ -59,7 +72,7 @@ public sealed class CommandConfiguration
         else if (IsOfFileAlone(settings) && plan.CanUse(settings))
             (plan.ConfigPath, plan.Repository) = (settings.ConfigPath, settings.Name!);
         else
-            plan.PlanFile(settings, configPath ?? Path.Combine(FolderFor(account), fileName));
+            plan.PlanFile(settings, configPath ?? Path.Combine(FolderFor(account), fileName), isShared: configPath is not null || fileName == ConfigurationPlaces.FileName);
         foreach ((string what, string path) in plan._references)
         {
             if (plan._obstacle is null && !plan._files.Exists(file => file.Path == path) && !account.CanRead(path))
@@ -113,23 +126,28 @@ public sealed class CommandConfiguration
         return usable && !settings.FileSettings.Values.Any(setting => setting.Name == "profile" && !settings.FileSettings.ContainsKey("credentialsFile"));
     }
 
+    private static string Hash(string text) => $"{XxHash32.HashToUInt32(Encoding.UTF8.GetBytes(text)):x8}";
+
     private static string FolderFor(CommandAccount account) => OperatingSystem.IsWindows() || Platform.Posix.IsRoot
         ? ConfigurationPlaces.DefaultMachineFolder
         : ConfigurationPlaces.UserFolderOf(account.Home);
 
-    private void PlanFile(RepositorySettings settings, string path)
+    private void PlanFile(RepositorySettings settings, string path, bool isShared)
     {
         if (!_account.IsCurrent && !Platform.Posix.IsRoot)
             _obstacle = PgErrors.CommandAccountOther(_account.Name);
         string name = settings.Name ?? "main";
         string folder = Path.GetDirectoryName(path)!;
-        RepositoryReferences references = References(settings, folder, Path.GetFileNameWithoutExtension(path));
+        string stem = Path.GetFileNameWithoutExtension(path);
+        // The last is this repository's alone, for hosts whose servers archive into several.
+        string[] candidates = [path, Path.Combine(folder, $"{stem}-commands.yaml"), Path.Combine(folder, $"{stem}-{Hash($"{settings.Location} {(settings.Storage as S3Settings)?.EndpointUrl}")}.yaml")];
+        if (isShared && candidates.Any(candidate => LeadsElsewhere(candidate, settings)))
+            candidates = [candidates[^1]];
+        RepositoryReferences references = References(settings, folder, Path.GetFileNameWithoutExtension(candidates[0]));
         string text = RepositoryText.Of(name, settings, references);
         (ConfigPath, Repository) = (path, name);
-        foreach (string candidate in new[] { path, Path.Combine(folder, $"{Path.GetFileNameWithoutExtension(path)}-commands.yaml") })
+        foreach (string candidate in candidates)
         {
-            if (LeadsElsewhere(candidate, settings))
-                break;
             var file = new PlannedFile(candidate, text, (settings.Storage as S3Settings)?.ProxyUrl is { UserInfo.Length: > 0 });
             if (NameIn(file) is { } known)
             {

@@ -106,7 +106,14 @@ public sealed class CommandConfigurationTests : IDisposable
         Plan(WithCredential()).Write();
         string config = File.ReadAllText(Target), credentials = File.ReadAllText(_folder.Combine("etc/credentials"));
         foreach (RepositoryArguments other in new[] { WithCredential() with { Repository = "s3://other/x" }, WithCredential() with { EndpointUrl = new Uri("https://elsewhere") } })
-            Assert.Equal("CommandFileInTheWay", Assert.Throws<PgBackupException>(Plan(other).RequireUsable).Id);
+        {
+            CommandConfiguration plan = Plan(other);
+            plan.RequireUsable();
+            plan.Write();
+            Assert.Matches("etc/config-[0-9a-f]{8}[.]yaml$", plan.ConfigPath!);
+            var read = (S3Settings)Resolve(new RepositoryArguments { Repository = plan.Repository, ConfigPath = plan.ConfigPath }).Storage;
+            Assert.Equal((other.EndpointUrl, Path.ChangeExtension(plan.ConfigPath, "credentials")), (read.EndpointUrl, read.CredentialsFile));
+        }
         // A restore of the same repository with another credential.
         RepositoryArguments reader = WithCredential() with { StorageCredential = new S3Credential("AKIB", new SecretText("reader")) };
         CommandConfiguration restore = CommandConfiguration.Plan(Resolve(reader), s_other, _folder.Combine("etc/restore.yaml"));
@@ -114,6 +121,7 @@ public sealed class CommandConfigurationTests : IDisposable
         restore.Write();
         Assert.Equal((config, credentials), (File.ReadAllText(Target), File.ReadAllText(_folder.Combine("etc/credentials"))));
         Assert.Contains("reader", File.ReadAllText(_folder.Combine("etc/restore.credentials")), StringComparison.Ordinal);
+        Assert.NotEqual(CommandConfiguration.RestoreFileName("/srv/a"), CommandConfiguration.RestoreFileName("/srv/b"));
     }
 
     [Fact]
@@ -129,6 +137,7 @@ public sealed class CommandConfigurationTests : IDisposable
         Assert.Contains("mine", File.ReadAllText(Target) + File.ReadAllText(_folder.Combine("etc/credentials")), StringComparison.Ordinal);
         Assert.Equal(_folder.Combine("etc/config.credentials"), ((S3Settings)Resolve(new RepositoryArguments { Repository = "main", ConfigPath = plan.ConfigPath }).Storage).CredentialsFile);
         File.WriteAllText(plan.ConfigPath!, "# somebody's\n");
+        File.WriteAllText(Plan(WithCredential()).ConfigPath!, "# somebody's, too\n");
         Assert.Equal("CommandFileInTheWay", Assert.Throws<PgBackupException>(Plan(WithCredential()).RequireUsable).Id);
     }
 
