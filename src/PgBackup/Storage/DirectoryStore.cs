@@ -170,10 +170,6 @@ public sealed class DirectoryStore : IObjectStore
     }
 
     /// <inheritdoc/>
-    public Task CopyAsync(string sourceKey, string targetKey, CancellationToken cancellationToken = default) =>
-        CopyFromAsync(this, sourceKey, targetKey, cancellationToken);
-
-    /// <inheritdoc/>
     public bool CanCopyFrom(IObjectStore source) => source is DirectoryStore;
 
     /// <inheritdoc/>

@@ -47,9 +47,6 @@ public interface IObjectStore
     /// <summary>Begins an object; nothing is visible under the key before <see cref="ObjectWriter.CommitAsync"/>.</summary>
     Task<ObjectWriter> CreateAsync(string key, PutCondition condition = PutCondition.None, CancellationToken cancellationToken = default);
 
-    /// <summary>Copies an object under another key within the store, replacing what is there.</summary>
-    Task CopyAsync(string sourceKey, string targetKey, CancellationToken cancellationToken = default);
-
     /// <summary>Deletes the objects; a key without an object is no error. Folders that become empty vanish.</summary>
     Task DeleteAsync(IReadOnlyCollection<string> keys, CancellationToken cancellationToken = default);
 

@@ -11,6 +11,10 @@ public static class ObjectStoreExtensions
     // Sentinels, metadata and their like are small; whatever is larger is no such document.
     private const int SmallObjectLimit = 64 << 20;
 
+    /// <summary>Copies an object under another key within the store, replacing what is there.</summary>
+    public static Task CopyAsync(this IObjectStore store, string sourceKey, string targetKey, CancellationToken cancellationToken = default) =>
+        store.CopyFromAsync(store, sourceKey, targetKey, cancellationToken);
+
     /// <summary>Puts a small object whole.</summary>
     public static async Task PutAsync(
         this IObjectStore store, string key, ReadOnlyMemory<byte> content, PutCondition condition = PutCondition.None, CancellationToken cancellationToken = default)

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Runtime.ExceptionServices;
 using System.Text;
 using PgBackup.Errors;
+using PgBackup.Platform;
 
 namespace PgBackup.Codecs.Gpg;
 
@@ -9,7 +10,7 @@ namespace PgBackup.Codecs.Gpg;
 /// What a gpg process makes of an object. Its input is written by a pump beside the reader, so that neither waits for the other with full pipes. The end is only told when gpg has
 /// said that it decrypted all of the message and that the message's own check held.
 /// </summary>
-internal sealed class GpgStream : Stream
+internal sealed class GpgStream : ForwardReadStream
 {
     private const int PieceSize = 128 * 1024;
 
@@ -37,20 +38,6 @@ internal sealed class GpgStream : Stream
 
     public override bool CanRead => !_disposed;
 
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
-
-    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
     public override int Read(Span<byte> buffer)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
@@ -62,9 +49,6 @@ internal sealed class GpgStream : Stream
         return read;
     }
 
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
@@ -75,16 +59,6 @@ internal sealed class GpgStream : Stream
             await EndAsync().ConfigureAwait(false);
         return read;
     }
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     public override async ValueTask DisposeAsync()
     {

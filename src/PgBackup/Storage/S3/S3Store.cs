@@ -66,10 +66,6 @@ public sealed class S3Store : IObjectStore, IDisposable
         S3ObjectWriter.OpenAsync(_context, key, condition, cancellationToken);
 
     /// <inheritdoc/>
-    public Task CopyAsync(string sourceKey, string targetKey, CancellationToken cancellationToken = default) =>
-        CopyFromAsync(this, sourceKey, targetKey, cancellationToken);
-
-    /// <inheritdoc/>
     public bool CanCopyFrom(IObjectStore source) =>
         source is S3Store { _context.Settings: { } theirs } && _context.Settings is var ours
         && theirs.EndpointUrl == ours.EndpointUrl && theirs.ProfileName == ours.ProfileName && theirs.CredentialsFile == ours.CredentialsFile
