@@ -19,6 +19,7 @@ internal sealed class TestTask : BuildTask
             throw new BuildException("Test takes -Full, and nothing else.");
         await Prerequisites.EnsureAsync([.. Prerequisites.Server, .. Prerequisites.Codecs]);
         await StoreRoots.EnsureAsync();
+        await PostgresRoots.EnsureAsync();
         int code = await new BuildModuleTask().RunAsync([]);
         if (code != 0)
             return code;

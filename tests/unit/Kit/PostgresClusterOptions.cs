@@ -3,8 +3,8 @@ namespace PgBackup.Tests.Kit;
 /// <summary>How a cluster for a test is made. Everything has a default.</summary>
 public sealed record PostgresClusterOptions
 {
-    /// <summary>The installation; the newest when not given.</summary>
-    public PostgresTools Tools { get; init; } = PostgresTools.Newest;
+    /// <summary>The installation; that with all tools when not given.</summary>
+    public PostgresTools Tools { get; init; } = PostgresTools.Complete;
 
     /// <summary>Page checksums.</summary>
     public bool DataChecksums { get; init; } = true;

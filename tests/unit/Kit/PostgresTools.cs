@@ -1,12 +1,14 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
+using PgBackup.TestServers;
 
 namespace PgBackup.Tests.Kit;
 
 /// <summary>One installation of PostgreSQL: the folder with <c>initdb</c>, <c>postgres</c> and <c>pg_ctl</c>.</summary>
 public sealed partial class PostgresTools
 {
+    private static readonly string[] s_clients = ["psql", "pgbench", "pg_basebackup", "pg_waldump"];
     private static readonly Lazy<IReadOnlyList<PostgresTools>> s_all = new(FindAll);
 
     private PostgresTools(string binFolder, Version version)
@@ -15,14 +17,13 @@ public sealed partial class PostgresTools
         Version = version;
     }
 
-    /// <summary>Every installation on PATH and under <c>/usr/lib/postgresql</c>, newest first.</summary>
-    public static IReadOnlyList<PostgresTools> All => s_all.Value;
+    /// <summary>The newest installation that has everything: server, client tools and contrib. That of the distribution's packages, usually; throws when there is none.</summary>
+    public static PostgresTools Complete => s_all.Value.FirstOrDefault(t => s_clients.All(c => File.Exists(Path.Combine(t.BinFolder, c))))
+        ?? throw new InvalidOperationException(
+            $"No PostgreSQL with {string.Join(", ", s_clients)} was found on PATH or under /usr/lib/postgresql. Install the distribution's packages postgresql and postgresql-contrib.");
 
-    /// <summary>The newest installation; throws when there is none.</summary>
-    public static PostgresTools Newest => All.Count > 0
-        ? All[0]
-        : throw new InvalidOperationException(
-            "No PostgreSQL server was found on PATH or under /usr/lib/postgresql. Install the distribution's packages postgresql and postgresql-contrib.");
+    /// <summary>Every major version that PgBackup supports; each has an installation, by <see cref="OfMajor"/>.</summary>
+    public static IReadOnlyList<int> Majors { get; } = [13, 14, 15, 16, 17, 18];
 
     /// <summary>The folder of the programs.</summary>
     public string BinFolder { get; }
@@ -33,9 +34,12 @@ public sealed partial class PostgresTools
     /// <summary>The major version, for example 15.</summary>
     public int Major => Version.Major;
 
-    /// <summary>The installation of one major version; throws when it is not there.</summary>
-    public static PostgresTools OfMajor(int major) => All.FirstOrDefault(t => t.Major == major)
-        ?? throw new InvalidOperationException($"PostgreSQL {major} was not found on PATH or under /usr/lib/postgresql. Install the package postgresql-{major}.");
+    /// <summary>
+    /// The installation of one major version; throws when it is not there. Those that the distribution does not have are servers alone, without client tools: Npgsql speaks to them.
+    /// </summary>
+    public static PostgresTools OfMajor(int major) => s_all.Value.FirstOrDefault(t => t.Major == major)
+        ?? throw new InvalidOperationException(
+            $"PostgreSQL {major} was not found on PATH, under /usr/lib/postgresql or under '{ServerCache.Folder}'. './build.sh Test' puts it there.");
 
     /// <summary>The full path of a program of this installation; throws when it is not there.</summary>
     public string Tool(string name)
@@ -48,12 +52,14 @@ public sealed partial class PostgresTools
 
     private static List<PostgresTools> FindAll()
     {
-        IEnumerable<string> onPath = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries);
+        string path = Environment.GetEnvironmentVariable("PATH") ?? "";
+        IEnumerable<string> onPath = path.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries);
+        string[] cached = [.. ServerCache.PostgresPackages.Keys.Select(major => Path.Combine(ServerCache.Postgres(major), "bin")).Where(Directory.Exists)];
         IEnumerable<string> packaged = Directory.Exists("/usr/lib/postgresql")
             ? Directory.GetDirectories("/usr/lib/postgresql").Select(d => Path.Combine(d, "bin"))
             : [];
         List<PostgresTools> found = [];
-        foreach (string folder in onPath.Concat(packaged))
+        foreach (string folder in onPath.Concat(packaged).Concat(cached))
         {
             // PATH may hold links to single programs; the folder that they point to has the others as well.
             FileInfo initdb = new(Path.Combine(folder, "initdb"));
@@ -62,6 +68,8 @@ public sealed partial class PostgresTools
                 continue;
             found.Add(new PostgresTools(real, ReadVersion(Path.Combine(real, "postgres"))));
         }
+        // What starts a restored server looks on PATH for the programs of its version.
+        Environment.SetEnvironmentVariable("PATH", string.Join(Path.PathSeparator, cached.Prepend(path)));
         found.Sort((a, b) => b.Version.CompareTo(a.Version));
         return found;
     }

@@ -48,7 +48,7 @@ public sealed class InterruptionTests
         stopper.IsArmed = true;
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => restore.RunAsync(stop.Token));
         AssertNotStartable(request.DataDirectory!);
-        ToolResult started = await ServerAccount.Current.RunAsync(PostgresTools.Newest.Tool("pg_ctl"), ["start", "-w", "-D", request.DataDirectory!]);
+        ToolResult started = await ServerAccount.Current.RunAsync(PostgresTools.Complete.Tool("pg_ctl"), ["start", "-w", "-D", request.DataDirectory!]);
         Assert.NotEqual(0, started.ExitCode);
         RestoreResult result = await lab.RestoreAsync(new RestoreOptions { Request = request with { Force = true }, Start = true });
         Assert.Equal("A", await RestoreLab.RowsAsync(result));

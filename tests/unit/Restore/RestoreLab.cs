@@ -27,6 +27,8 @@ internal sealed class RestoreLab : IAsyncDisposable
 
     public BackupRepository Repository { get; set; }
 
+    private PostgresTools Tools => Cluster?.Tools ?? PostgresTools.Complete;
+
     public TempFolder Folder => _folder;
 
     public string RepositoryPath => _folder.Combine("repo");
@@ -115,13 +117,13 @@ internal sealed class RestoreLab : IAsyncDisposable
     }
 
     public async Task StopAsync(string dataDirectory) =>
-        await ServerAccount.Current.RunAsync(PostgresTools.Newest.Tool("pg_ctl"), ["stop", "-D", dataDirectory, "-m", "immediate", "-w"]);
+        await ServerAccount.Current.RunAsync(Tools.Tool("pg_ctl"), ["stop", "-D", dataDirectory, "-m", "immediate", "-w"]);
 
     /// <summary>Starts a restored server as its administrator would: pg_ctl, nothing else.</summary>
     public async Task StartByHandAsync(RestoreResult result)
     {
         string log = Path.Combine(result.DataDirectory, "by-hand.log");
-        ToolResult started = await ServerAccount.Current.RunAsync(PostgresTools.Newest.Tool("pg_ctl"), ["start", "-w", "-t", "60", "-D", result.DataDirectory, "-l", log]);
+        ToolResult started = await ServerAccount.Current.RunAsync(Tools.Tool("pg_ctl"), ["start", "-w", "-t", "60", "-D", result.DataDirectory, "-l", log]);
         Assert.True(started.ExitCode == 0, $"{started.Output}{started.Error}{(File.Exists(log) ? await File.ReadAllTextAsync(log) : "")}");
     }
 
