@@ -7,7 +7,7 @@ using PgBackup.Repository;
 
 namespace PgBackup.PowerShell.Backups;
 
-/// <summary>Takes a full base backup of a running cluster from its data directory.</summary>
+/// <summary>Takes a base backup of a running cluster, full or delta.</summary>
 [Cmdlet(VerbsData.Backup, "PgCluster", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
 [OutputType(typeof(BackupResult))]
 public sealed class BackupPgClusterCommand : PgServerCmdlet
@@ -20,6 +20,25 @@ public sealed class BackupPgClusterCommand : PgServerCmdlet
     [Alias("PGDATA")]
     [ValidateNotNullOrEmpty]
     public string? DataDirectory { get; set; }
+
+    /// <summary>Full, Delta, or Auto: a delta while the chain is short enough. Auto where the repository has a limit of steps, else Full.</summary>
+    [Parameter]
+    public BackupTypeRequest? Type { get; set; }
+
+    /// <summary>The parent of the delta; the newest backup when it is not given.</summary>
+    [Parameter]
+    [Alias("Parent")]
+    [ValidateNotNullOrEmpty]
+    public string? DeltaFrom { get; set; }
+
+    /// <summary>How many deltas may follow a full backup before Auto takes a full one again.</summary>
+    [Parameter]
+    [ValidateRange(0, 1000)]
+    public int? DeltaMaxSteps { get; set; }
+
+    /// <summary>On which backup of the newest chain the delta rests: the newest, or its full one.</summary>
+    [Parameter]
+    public DeltaOrigin? DeltaOrigin { get; set; }
 
     /// <summary>The label in backup_label and in the server's log.</summary>
     [Parameter]
@@ -64,8 +83,13 @@ public sealed class BackupPgClusterCommand : PgServerCmdlet
     {
         _settings = ResolveRepository();
         ServerChoice server = ResolveServerChoice();
+        DeltaRequest delta = DeltaRequest.Resolve(_settings, Type, DeltaFrom, DeltaMaxSteps, DeltaOrigin);
         _options = new BackupOptions
         {
+            Type = delta.Type,
+            DeltaFrom = delta.From,
+            DeltaMaxSteps = delta.MaxSteps,
+            DeltaOrigin = delta.Origin,
             Server = server.Connection,
             DataDirectory = DataDirectory is null ? server.DataDirectory : ResolveFolder(DataDirectory),
             Label = Label,
@@ -84,8 +108,8 @@ public sealed class BackupPgClusterCommand : PgServerCmdlet
     {
         var repository = BackupRepository.Open(_settings);
         await using ClusterBackupJob job = await ClusterBackupJob.PrepareAsync(repository, _options, pipeline.Log, pipeline.Progress, cancellationToken);
-        string target = $"Cluster {job.Target.Control.SystemIdentifier} on {job.Target.Server} ({job.Target.DataDirectory})";
-        if (await pipeline.ShouldProcessAsync(target, $"Full base backup into '{repository.Location}'"))
+        string target = $"Cluster {job.Target.Traits.SystemIdentifier} on {job.Target.Server} ({job.Target.DataDirectory})";
+        if (await pipeline.ShouldProcessAsync(target, $"{job.Description} into '{repository.Location}'"))
             await pipeline.WriteObjectAsync(await job.RunAsync(cancellationToken));
     }
 }

@@ -1,4 +1,5 @@
 using PgBackup.Errors;
+using PgBackup.Postgres;
 using PgBackup.Postgres.Files;
 using PgBackup.Postgres.Server;
 using PgBackup.Repository;
@@ -27,7 +28,8 @@ internal static class BackupChecks
         return new BackupTarget(
             server.Server,
             dataDirectory,
-            control,
+            ClusterTraits.Of(control),
+            control.Timeline,
             new Version(server.MajorVersion, server.VersionNumber % 10000),
             server.VersionNumber,
             await FindConfigurationAsync(server, settings, dataDirectory, cancellationToken).ConfigureAwait(false));
@@ -35,7 +37,7 @@ internal static class BackupChecks
 
     /// <summary>What the repository records of the cluster.</summary>
     public static ClusterIdentity IdentityOf(BackupTarget target) => new(
-        target.Control.SystemIdentifier, target.ServerVersion.Major, target.Control.WalSegmentSize.Bytes, DateTimeOffset.UtcNow);
+        target.Traits.SystemIdentifier, target.ServerVersion.Major, target.Traits.WalSegmentSize.Bytes, DateTimeOffset.UtcNow);
 
     /// <summary>Proves that no backup of this name is in the repository.</summary>
     public static async Task RequireNameFreeAsync(BackupRepository repository, BackupName name, CancellationToken cancellationToken)

@@ -11,6 +11,18 @@ public sealed record BackupOptions
     /// <summary>Its data directory as this host sees it; null for what the server says.</summary>
     public string? DataDirectory { get; init; }
 
+    /// <summary>Full, delta, or whichever is right.</summary>
+    public BackupTypeRequest Type { get; init; }
+
+    /// <summary>The name of the parent; null for the newest backup.</summary>
+    public string? DeltaFrom { get; init; }
+
+    /// <summary>How many deltas may follow a full backup before <see cref="BackupTypeRequest.Auto"/> takes a full one again.</summary>
+    public int DeltaMaxSteps { get; init; }
+
+    /// <summary>On which backup of the newest chain a delta rests.</summary>
+    public DeltaOrigin DeltaOrigin { get; init; }
+
     /// <summary>The label that pg_backup_start is given; shown in backup_label and in the server's log.</summary>
     public string Label { get; init; } = "PgBackup";
 

@@ -9,6 +9,12 @@ public sealed record BackupResult
     /// <summary>Full or delta.</summary>
     public required BackupType Type { get; init; }
 
+    /// <summary>The backup that a delta rests on; null for a full one.</summary>
+    public string? Parent { get; init; }
+
+    /// <summary>Why it is of this type, where that was not asked for outright; null otherwise.</summary>
+    public string? Reason { get; init; }
+
     /// <summary>Always complete: a backup that is not is an error.</summary>
     public BackupStatus Status => BackupStatus.Complete;
 
@@ -36,8 +42,14 @@ public sealed record BackupResult
     /// <summary>The bytes of its parts unpacked.</summary>
     public required ByteSize UncompressedSize { get; init; }
 
-    /// <summary>How many files it holds.</summary>
+    /// <summary>How many files it stands for.</summary>
     public required long FileCount { get; init; }
+
+    /// <summary>How many of them its parent has as they are, so that they were not stored again.</summary>
+    public long SkippedFileCount { get; init; }
+
+    /// <summary>How many of them are stored as the pages that changed.</summary>
+    public long IncrementCount { get; init; }
 
     /// <summary>The files with damaged pages, which were stored as they are.</summary>
     public required IReadOnlyList<CorruptFile> CorruptFiles { get; init; }

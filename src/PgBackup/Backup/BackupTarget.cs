@@ -1,18 +1,20 @@
-using PgBackup.Postgres.Files;
+using PgBackup.Postgres;
 
 namespace PgBackup.Backup;
 
 /// <summary>The cluster that is backed up, as the checks before a backup found it.</summary>
 /// <param name="Server">Host and port.</param>
-/// <param name="DataDirectory">Its data directory on this host.</param>
-/// <param name="Control">Its control file.</param>
+/// <param name="DataDirectory">Its data directory: on this host, or on its own.</param>
+/// <param name="Traits">What initdb has fixed of it.</param>
+/// <param name="Timeline">The timeline it was on.</param>
 /// <param name="ServerVersion">The server's version.</param>
 /// <param name="VersionNumber">The server's <c>server_version_num</c>.</param>
 /// <param name="ConfigurationFiles">The configuration that lies outside the data directory.</param>
 public sealed record BackupTarget(
     string Server,
     string DataDirectory,
-    ControlFile Control,
+    ClusterTraits Traits,
+    TimelineId Timeline,
     Version ServerVersion,
     int VersionNumber,
     ServerConfiguration ConfigurationFiles);
@@ -21,5 +23,5 @@ public sealed record BackupTarget(
 /// <param name="ConfigFile">The main file.</param>
 /// <param name="HbaFile">Who may log in.</param>
 /// <param name="IdentFile">The maps of user names.</param>
-/// <param name="Outside">All files, included ones too, that lie outside the data directory; they are kept beside the backup.</param>
+/// <param name="Outside">All files, included ones too, that lie outside the data directory and can be read here; they are kept beside the backup.</param>
 public sealed record ServerConfiguration(string ConfigFile, string HbaFile, string IdentFile, IReadOnlyList<string> Outside);

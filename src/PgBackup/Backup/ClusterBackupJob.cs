@@ -1,10 +1,10 @@
 using System.Diagnostics;
+using PgBackup.Backup.Deltas;
+using PgBackup.Backup.Local;
 using PgBackup.Backup.Packing;
 using PgBackup.Backup.Publishing;
-using PgBackup.Backup.Reading;
 using PgBackup.Codecs;
 using PgBackup.Errors;
-using PgBackup.Platform;
 using PgBackup.Postgres.Files;
 using PgBackup.Repository;
 using PgBackup.Repository.Documents;
@@ -12,41 +12,49 @@ using PgBackup.Repository.Documents;
 namespace PgBackup.Backup;
 
 /// <summary>
-/// A full base backup of a running cluster from its data directory. Prepared first, so that a caller can ask before anything is written; then run once.
+/// A base backup of a running cluster, full or delta. Prepared first, so that a caller can ask before anything is written; then run once.
 /// A backup exists when its sentinel does, which is the last thing written; whatever ends the run before that leaves no listed backup, and no
 /// backup session in the server.
 /// </summary>
 public sealed class ClusterBackupJob : IAsyncDisposable
 {
-    // wal-g's WALG_TAR_SIZE_THRESHOLD. An encrypted part can only be read from its start: it is made smaller instead.
-    private const long PartSize = (1L << 30) - 1;
-    private const long EncryptedPartSize = 128L << 20;
-
     private static readonly TimeSpan s_cleanUpLimit = TimeSpan.FromMinutes(1);
 
     private readonly BackupRepository _repository;
     private readonly BackupOptions _options;
-    private readonly BackupSession _session;
+    private readonly IClusterSource _source;
     private readonly IOperationLog _log;
     private readonly IProgress<OperationProgress> _progress;
 
     private ClusterBackupJob(
-        BackupRepository repository, BackupOptions options, BackupSession session, BackupTarget target, IOperationLog log, IProgress<OperationProgress> progress)
+        BackupRepository repository, BackupOptions options, IClusterSource source, ParentChoice choice, IOperationLog log, IProgress<OperationProgress> progress)
     {
         _repository = repository;
         _options = options;
-        _session = session;
-        Target = target;
+        _source = source;
+        Choice = choice;
         _log = log;
         _progress = progress;
     }
 
     /// <summary>The cluster that will be backed up.</summary>
-    public BackupTarget Target { get; }
+    public BackupTarget Target => _source.Target;
+
+    /// <summary>Full or delta.</summary>
+    public BackupType Type => Choice.Parent is null ? BackupType.Full : BackupType.Delta;
+
+    /// <summary>Why it will be of this type, where that was not asked for outright; null otherwise.</summary>
+    public string? Reason => Choice.Reason;
+
+    /// <summary>What will be done, for people.</summary>
+    public string Description =>
+        (Choice.Parent is { } parent ? $"Delta base backup on {parent.Name}" : "Full base backup") + (Reason is null ? "" : $" ({Reason})");
+
+    private ParentChoice Choice { get; }
 
     /// <summary>
-    /// Proves the key, connects, takes the lock in the server and runs the checks; writes nothing. Throws what <see cref="Postgres.Server.ServerSession"/> throws, what
-    /// <see cref="RepositoryEncryption.ProveForWritingAsync"/> throws, and
+    /// Proves the key, connects, takes the lock in the server, runs the checks, and chooses the parent; writes nothing. Throws what <see cref="Postgres.Server.ServerSession"/> throws, what
+    /// <see cref="RepositoryEncryption.ProveForWritingAsync"/> throws, what <see cref="ParentChooser"/> throws, and
     /// <c>BackupInProgress</c>, <c>InsufficientPrivilege</c>, <c>ServerIsStandby</c>, <c>ArchivingNotEnabled</c>, <c>ArchivingFails</c>,
     /// <c>DataDirectoryNotFound</c>, <c>DataDirectoryOfAnotherCluster</c>.
     /// </summary>
@@ -57,11 +65,13 @@ public sealed class ClusterBackupJob : IAsyncDisposable
         IProgress<OperationProgress>? progress = null,
         CancellationToken cancellationToken = default)
     {
+        log ??= OperationLog.None;
+        progress ??= NoProgress.Instance;
         Task proving = RepositoryEncryption.ProveForWritingAsync(repository, cancellationToken);
-        BackupSession session;
+        IClusterSource source;
         try
         {
-            session = await BackupSession.OpenAsync(options.Server, cancellationToken).ConfigureAwait(false);
+            source = await ClusterSources.OpenAsync(repository, options, log, progress, cancellationToken).ConfigureAwait(false);
         }
         catch
         {
@@ -72,43 +82,42 @@ public sealed class ClusterBackupJob : IAsyncDisposable
         {
             await proving.ConfigureAwait(false);
             if (repository.Key?.Warning is { } warning)
-                log?.Warning(warning);
-            BackupTarget target = await BackupChecks.RunAsync(session.Server, options, cancellationToken).ConfigureAwait(false);
-            return new ClusterBackupJob(repository, options, session, target, log ?? OperationLog.None, progress ?? NoProgress.Instance);
+                log.Warning(warning);
+            ParentChoice choice = await ParentChooser.ChooseAsync(repository, options, source, log, cancellationToken).ConfigureAwait(false);
+            return new ClusterBackupJob(repository, options, source, choice, log, progress);
         }
         catch
         {
-            await session.DisposeAsync().ConfigureAwait(false);
+            await source.DisposeAsync().ConfigureAwait(false);
             throw;
         }
     }
 
     /// <summary>
     /// Takes the backup. Throws <c>ClusterIdentityMismatch</c>, <c>BackupInProgress</c>, <c>BackupNameTaken</c>, <c>DataFileUnreadable</c>,
-    /// <c>StorageWriteFailed</c>, <c>WalNotArchived</c>, <c>TimelineChanged</c>, <c>LeaseLost</c>.
+    /// <c>StorageWriteFailed</c>, <c>WalNotArchived</c>, <c>TimelineChanged</c>, <c>LeaseLost</c>, <c>ParentGone</c>.
     /// </summary>
     public async Task<BackupResult> RunAsync(CancellationToken cancellationToken = default)
     {
         await RepositoryAdmission.RequireAsync(_repository, BackupChecks.IdentityOf(Target), _options.NewLineage, cancellationToken).ConfigureAwait(false);
-        BackupLease lease = await BackupLease.AcquireAsync(_repository, "a full backup", cancellationToken).ConfigureAwait(false);
+        BackupLease lease = await BackupLease.AcquireAsync(_repository, Type == BackupType.Full ? "a full backup" : "a delta backup", cancellationToken).ConfigureAwait(false);
         await using (lease.ConfigureAwait(false))
         {
-            using var sizing = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            Task<long> size = Task.Run(() => MeasureDataDirectory(sizing.Token), CancellationToken.None);
             BackupName? name = null;
             try
             {
                 await BackupFolder.ClearAfterAsync(_repository, lease.Predecessor, _log, cancellationToken).ConfigureAwait(false);
                 _progress.Report(new OperationProgress("Backing up the cluster", "Waiting for a checkpoint", 0, null));
-                (Lsn startLsn, DateTimeOffset startTime) = await _session.StartAsync(_options.Label, !_options.SpreadCheckpoint, cancellationToken).ConfigureAwait(false);
-                ControlFile control = await ControlFile.ReadAsync(Target.DataDirectory, cancellationToken).ConfigureAwait(false);
-                BackupName started = BackupName.Full(WalSegmentName.Containing(control.Timeline, startLsn, control.WalSegmentSize));
+                BackupStart start = await _source.StartAsync(cancellationToken).ConfigureAwait(false);
+                DeltaParent? parent = Choice.Parent;
+                parent?.RequireBefore(start);
+                BackupName started = parent is null ? BackupName.Full(start.Segment) : BackupName.Delta(start.Segment, parent.Name.Segment);
                 Task renaming = lease.RenameAsync(started.Text, cancellationToken);
                 try
                 {
                     await BackupChecks.RequireNameFreeAsync(_repository, started, cancellationToken).ConfigureAwait(false);
                     name = started; // From here on what lies under this name is ours to clear away.
-                    _log.Information($"Backup {started} of the cluster {control.SystemIdentifier} began at {startLsn}.");
+                    _log.Information($"Backup {started} of the cluster {Target.Traits.SystemIdentifier} began at {start.Lsn}.");
                     if (await BackupFolder.ClearAsync(_repository, started, cancellationToken).ConfigureAwait(false) is > 0 and int leftovers)
                         _log.Verbose($"{leftovers} objects of an earlier run under this name were removed.");
                 }
@@ -116,28 +125,22 @@ public sealed class ClusterBackupJob : IAsyncDisposable
                 {
                     await renaming.ConfigureAwait(false);
                 }
-                return await CopyAndPublishAsync(lease, started, startLsn, startTime, control, size, cancellationToken).ConfigureAwait(false);
+                return await CopyAndPublishAsync(lease, started, start, cancellationToken).ConfigureAwait(false);
             }
             catch (Exception error)
             {
-                await _session.DisposeAsync().ConfigureAwait(false); // The server gives the backup up with its session.
+                await _source.DisposeAsync().ConfigureAwait(false); // The server gives the backup up with its session.
                 if (name is not null)
                     await WithdrawAsync(lease, name, error).ConfigureAwait(false);
                 throw;
-            }
-            finally
-            {
-                await sizing.CancelAsync().ConfigureAwait(false);
-                await ((Task)size).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
     }
 
     /// <summary>Closes the session with the server.</summary>
-    public ValueTask DisposeAsync() => _session.DisposeAsync();
+    public ValueTask DisposeAsync() => _source.DisposeAsync();
 
-    private async Task<BackupResult> CopyAndPublishAsync(
-        BackupLease lease, BackupName name, Lsn startLsn, DateTimeOffset startTime, ControlFile control, Task<long> size, CancellationToken cancellationToken)
+    private async Task<BackupResult> CopyAndPublishAsync(BackupLease lease, BackupName name, BackupStart start, CancellationToken cancellationToken)
     {
         using var collector = new FileListCollector();
         using PartEncoder encoder = PartEncoder.Create(_repository.Compression, _repository.CompressionLevel);
@@ -148,19 +151,10 @@ public sealed class ClusterBackupJob : IAsyncDisposable
         var parts = new PartWriter(_repository, name, encoder, collector);
         await using (parts.ConfigureAwait(false))
         {
-            await CopyDataDirectoryAsync(parts, encoder, name, startLsn, control, size, cancellationToken).ConfigureAwait(false);
-            // Read last, so that it knows of nothing that the copied files do not.
-            ControlFile last = await ControlFile.ReadAsync(Target.DataDirectory, cancellationToken).ConfigureAwait(false);
-            if (last.Timeline != control.Timeline)
-                throw PgErrors.TimelineChanged(name.Text, control.Timeline, last.Timeline);
-            await WriteSmallPartAsync(
-                parts, encoder, RepositoryLayout.ControlPartKey(name, encoder.Method), listMembers: false, cancellationToken, ("/global/pg_control", last.Content)).ConfigureAwait(false);
-
-            stop = await _session.StopAsync(cancellationToken).ConfigureAwait(false);
+            await _source.CopyAsync(new BackupCopy(name, start, parts, Choice.Parent), cancellationToken).ConfigureAwait(false);
+            stop = await _source.StopAsync(cancellationToken).ConfigureAwait(false);
             sinceStop = Stopwatch.StartNew();
-            await WriteSmallPartAsync(
-                parts, encoder, RepositoryLayout.LabelPartKey(name, encoder.Method), listMembers: true, cancellationToken,
-                (BackupLabel.FileName, Utf8(stop.Label)), (TablespaceMap.FileName, Utf8(stop.TablespaceMap))).ConfigureAwait(false);
+            await parts.WriteLabelsAsync(stop.Label, stop.TablespaceMap, cancellationToken).ConfigureAwait(false);
             (uncompressed, stored) = (parts.UncompressedBytes, parts.StoredBytes);
             // While the last parts become durable and the server archives its WAL.
             hasConfiguration = await WriteListsAsync(name, collector, cancellationToken).ConfigureAwait(false);
@@ -170,52 +164,16 @@ public sealed class ClusterBackupJob : IAsyncDisposable
         foreach (CorruptFile file in collector.CorruptFiles)
             _log.Warning($"Damaged pages were found and stored as they are: {file}. Check the disk, and compare with an older backup.");
         int segments = await WalProof.RequireAsync(
-            _repository, name, startLsn, stop.FinishLsn, control.WalSegmentSize, _options.ArchiveTimeout, _session.ArchiverComplaintAsync, _log, _progress, cancellationToken).ConfigureAwait(false);
+            _repository, name, start.Lsn, stop.FinishLsn, Target.Traits.WalSegmentSize, _options.ArchiveTimeout, _source.ArchiverComplaintAsync, _log, _progress, cancellationToken).ConfigureAwait(false);
         TimeSpan waited = sinceStop.Elapsed;
 
         var facts = new BackupFacts(
-            name, startLsn, startTime, stop, stop.FinishTime + waited, control, Target, uncompressed, stored,
-            await size.ConfigureAwait(false), collector.CorruptFiles.Sum(f => (long)f.Blocks.Count), TablespaceMap.Parse(stop.TablespaceMap));
+            name, start, stop, stop.FinishTime + waited, Target, Choice.Parent, uncompressed, stored,
+            _source.DataBytes, collector.CorruptFiles.Sum(f => (long)f.Blocks.Count), TablespaceMap.Parse(stop.TablespaceMap));
         await PublishAsync(lease, facts, hasConfiguration, cancellationToken).ConfigureAwait(false);
-        _log.Information($"Backup {name} is complete: {new ByteSize(stored)} from {startLsn} to {stop.FinishLsn}.");
+        _log.Information($"Backup {name} is complete: {new ByteSize(stored)} from {start.Lsn} to {stop.FinishLsn}.");
         return Result(facts, collector, segments, waited);
     }
-
-    private async Task CopyDataDirectoryAsync(
-        PartWriter parts, PartEncoder encoder, BackupName name, Lsn startLsn, ControlFile control, Task<long> size, CancellationToken cancellationToken)
-    {
-        PageInspector? inspector = control.HasDataChecksums
-            ? new PageInspector(new PageVerifier(hasChecksums: true, startLsn), control, await _session.WalEndAsync(cancellationToken).ConfigureAwait(false), _session.WalEndAsync)
-            : null;
-        var walker = new DataDirectoryWalker(Target.DataDirectory, _log);
-        var planner = new FramePlanner(_repository.Key is null ? PartSize : EncryptedPartSize, _log);
-        var filler = new FrameFiller(encoder, inspector, new RateLimiter(_options.RateLimit), _log);
-        long done = 0;
-        await SessionWatch.RunAsync(
-            _session,
-            watched => PackingPipeline.RunAsync(
-                planner.Plan(walker.Walk()),
-                filler.FillAsync,
-                async (job, token) =>
-                {
-                    await parts.AppendAsync(job, token).ConfigureAwait(false);
-                    done += job.PlannedBytes;
-                    _progress.Report(new OperationProgress($"Backing up {name}", "Copying the data directory", done, size.IsCompletedSuccessfully ? Math.Max(size.Result, done) : null));
-                },
-                _options.ThrottleLimit ?? Environment.ProcessorCount,
-                watched),
-            cancellationToken).ConfigureAwait(false);
-    }
-
-    private static async Task WriteSmallPartAsync(
-        PartWriter parts, PartEncoder encoder, string key, bool listMembers, CancellationToken cancellationToken, params (string, ReadOnlyMemory<byte>)[] members)
-    {
-        var now = new FileTime(DateTimeOffset.UtcNow.ToUnixTimeSeconds(), 0);
-        FrameJob job = SmallPart.Create(encoder, now, members);
-        await parts.WriteSmallPartAsync(key, job, listMembers, cancellationToken).ConfigureAwait(false);
-        job.Release();
-    }
-
     /// <summary>Writes what lists the files, and the configuration from outside; false when there is none of that.</summary>
     private async Task<bool> WriteListsAsync(BackupName name, FileListCollector collector, CancellationToken cancellationToken)
     {
@@ -225,7 +183,7 @@ public sealed class ClusterBackupJob : IAsyncDisposable
             name,
             // Names of tables do not go into plain JSON when the repository is encrypted.
             _repository.Key is null
-                ? writer => DatabaseNames.WriteAsync(writer, _session.Server, _options.Server, _log, cancellationToken)
+                ? writer => DatabaseNames.WriteAsync(writer, _source.Server, _options.Server, _log, cancellationToken)
                 : writer =>
                 {
                     writer.WriteStartObject();
@@ -241,6 +199,8 @@ public sealed class ClusterBackupJob : IAsyncDisposable
 
     private async Task PublishAsync(BackupLease lease, BackupFacts facts, bool hasConfiguration, CancellationToken cancellationToken)
     {
+        if (facts.Parent is { } parent)
+            await parent.RequireThereAsync(_repository, markPermanent: _options.IsPermanent, cancellationToken).ConfigureAwait(false);
         await Task.WhenAll(
             BackupDocuments.WriteMetadataAsync(_repository, facts.Name, BackupDescription.Metadata(facts, _options), cancellationToken),
             lease.RequireHeldAsync(cancellationToken)).ConfigureAwait(false);
@@ -283,35 +243,26 @@ public sealed class ClusterBackupJob : IAsyncDisposable
     private BackupResult Result(BackupFacts facts, FileListCollector collector, int segments, TimeSpan waited) => new()
     {
         Name = facts.Name.Text,
-        Type = BackupType.Full,
-        StartTime = facts.StartTime,
+        Type = Type,
+        Parent = facts.Parent?.Name.Text,
+        Reason = Reason,
+        StartTime = facts.Start.Time,
         FinishTime = facts.FinishTime,
-        StartLsn = facts.StartLsn,
+        StartLsn = facts.Start.Lsn,
         FinishLsn = facts.Stop.FinishLsn,
         Timeline = facts.Name.Segment.Timeline,
         Size = facts.StoredBytes,
         UncompressedSize = facts.UncompressedBytes,
         FileCount = collector.FileCount,
+        SkippedFileCount = collector.SkippedFileCount,
+        IncrementCount = collector.IncrementCount,
         CorruptFiles = collector.CorruptFiles,
-        ChecksumsVerified = facts.Control.HasDataChecksums,
+        ChecksumsVerified = Target.Traits.HasDataChecksums,
         WalSegmentCount = segments,
         ArchiveWait = waited,
-        SystemIdentifier = facts.Control.SystemIdentifier,
+        SystemIdentifier = Target.Traits.SystemIdentifier,
         ServerVersion = Target.ServerVersion,
         IsPermanent = _options.IsPermanent,
         Repository = _repository.Location,
     };
-
-    private long MeasureDataDirectory(CancellationToken cancellationToken)
-    {
-        long total = 0;
-        foreach (DataDirectoryEntry entry in new DataDirectoryWalker(Target.DataDirectory, OperationLog.None).Walk())
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            total += entry.IsDirectory ? 0 : entry.Facts.Size;
-        }
-        return total;
-    }
-
-    private static ReadOnlyMemory<byte> Utf8(string text) => System.Text.Encoding.UTF8.GetBytes(text);
 }

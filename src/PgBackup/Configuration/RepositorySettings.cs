@@ -33,6 +33,12 @@ public sealed record RepositorySettings(StorageSettings Storage, CompressionMeth
     /// </summary>
     public GpgSettings? Pgp { get; init; }
 
+    /// <summary>How many deltas may follow a full backup; null when nobody says, then none are taken unasked.</summary>
+    public int? DeltaMaxSteps { get; init; }
+
+    /// <summary>On which backup of the newest chain a delta rests.</summary>
+    public DeltaOrigin DeltaOrigin { get; init; }
+
     /// <summary>Each value and where it came from.</summary>
     public IReadOnlyList<ConfigurationValue> Values { get; init; } = [];
 
@@ -44,7 +50,7 @@ public sealed record RepositorySettings(StorageSettings Storage, CompressionMeth
 
     /// <summary>
     /// Takes the repository from the arguments, PGBACKUP_REPOSITORY, the configuration file's default, WALG_FILE_PREFIX or WALG_S3_PREFIX; then each setting from the arguments, what
-    /// the configuration file says of this repository, the environment: WALG_COMPRESSION_METHOD, WALG_ZSTD_LEVEL, WALG_LIBSODIUM_…, and for a bucket what
+    /// the configuration file says of this repository, the environment: WALG_COMPRESSION_METHOD, WALG_ZSTD_LEVEL, WALG_DELTA_MAX_STEPS, WALG_DELTA_ORIGIN, WALG_LIBSODIUM_…, and for a bucket what
     /// <see cref="S3SettingsReader"/> names.
     /// Throws <c>RepositoryNotGiven</c>, <c>RepositoryAmbiguous</c>, <c>RepositoryNameUnknown</c>, <c>RepositoryLocationInvalid</c>, <c>RepositoryKindNotSupported</c>,
     /// <c>SettingInvalid</c>, what <see cref="EncryptionSettings.Resolve"/> throws, and <c>ConfigurationInvalid</c> and its like.
@@ -64,7 +70,11 @@ public sealed record RepositorySettings(StorageSettings Storage, CompressionMeth
             storage,
             layers.Take("compression", null, SettingText.Compression, CompressionMethod.Zstd, "WALG_COMPRESSION_METHOD"),
             layers.Take("compressionLevel", null, SettingText.CompressionLevel, null, "WALG_ZSTD_LEVEL"),
-            key);
+            key)
+        {
+            DeltaMaxSteps = layers.Take("delta.maxSteps", null, setting => (int?)SettingText.Number(setting, 0, 1000), null, "WALG_DELTA_MAX_STEPS"),
+            DeltaOrigin = layers.Take("delta.origin", null, SettingText.DeltaOrigin, DeltaOrigin.Latest, "WALG_DELTA_ORIGIN"),
+        };
         bool isChosen = arguments.EncryptionKey is not null || layers.FileHas("encryption.keyFile");
         GpgSettings? pgp = isChosen ? null : EncryptionSettings.ResolvePgp(environment);
         if (pgp is null)

@@ -82,6 +82,13 @@ internal static partial class SettingText
         _ => throw PgErrors.SettingInvalid(setting, "GOVERNANCE or COMPLIANCE"),
     };
 
+    public static DeltaOrigin DeltaOrigin(Setting setting) => setting.Text.ToUpperInvariant() switch
+    {
+        "LATEST" => PgBackup.DeltaOrigin.Latest,
+        "LATEST_FULL" => PgBackup.DeltaOrigin.LatestFull,
+        _ => throw PgErrors.SettingInvalid(setting, "LATEST or LATEST_FULL"),
+    };
+
     public static S3ServerSideEncryption StoreEncryption(Setting setting) => setting.Text.ToUpperInvariant() switch
     {
         "AES256" => S3ServerSideEncryption.Aes256,

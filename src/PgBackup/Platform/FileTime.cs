@@ -10,6 +10,24 @@ internal readonly record struct FileTime(long Seconds, int Nanoseconds) : ICompa
     /// <summary>Nanoseconds since 1970; enough until the year 2262.</summary>
     public long ToNanoseconds() => checked((Seconds * 1_000_000_000) + Nanoseconds);
 
+    /// <summary>The moment to which <see cref="ToString"/> led, in any offset; false for anything else.</summary>
+    public static bool TryParse(string? text, out FileTime time)
+    {
+        time = default;
+        // DateTimeOffset takes seven digits of the second, Go writes up to nine.
+        int point = text?.IndexOf('.', StringComparison.Ordinal) ?? -1;
+        int end = point + 1;
+        while (point >= 0 && end < text!.Length && char.IsAsciiDigit(text[end]))
+            end++;
+        string whole = point < 0 ? text ?? "" : string.Concat(text.AsSpan(0, point), text.AsSpan(end));
+        int nanoseconds = 0;
+        if (!DateTimeOffset.TryParse(whole, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset second)
+            || (point >= 0 && (end == point + 1 || end > point + 10 || !int.TryParse(text.AsSpan(point + 1, end - point - 1).ToString().PadRight(9, '0'), CultureInfo.InvariantCulture, out nanoseconds))))
+            return false;
+        time = new FileTime(second.ToUnixTimeSeconds(), nanoseconds);
+        return true;
+    }
+
     /// <summary>The same, to 100 ns.</summary>
     public DateTimeOffset ToDateTimeOffset() => DateTimeOffset.FromUnixTimeSeconds(Seconds).AddTicks(Nanoseconds / 100);
 

@@ -230,18 +230,29 @@ internal static partial class Posix
         [FieldOffset(40)]
         public ulong Size;
 
+        [FieldOffset(96)]
+        public long ChangedSeconds;
+
+        [FieldOffset(104)]
+        public uint ChangedNanoseconds;
+
         [FieldOffset(112)]
         public long ModifiedSeconds;
 
         [FieldOffset(120)]
         public uint ModifiedNanoseconds;
 
-        public readonly FileFacts ToFacts() => new((long)Size, Mode, new FileTime(ModifiedSeconds, (int)ModifiedNanoseconds));
+        public readonly FileFacts ToFacts() => new(
+            (long)Size, Mode, new FileTime(ModifiedSeconds, (int)ModifiedNanoseconds), new FileTime(ChangedSeconds, (int)ChangedNanoseconds));
     }
 }
 
-/// <summary>Size, mode (type and permission bits) and modification time of a file.</summary>
-internal readonly record struct FileFacts(long Size, ushort Mode, FileTime Modified)
+/// <summary>Size, mode (type and permission bits) and times of a file.</summary>
+/// <param name="Size">Its bytes.</param>
+/// <param name="Mode">Type and permission bits.</param>
+/// <param name="Modified">When its content was changed last, or what somebody said of that.</param>
+/// <param name="Changed">When content, name or attributes were changed last; nobody can set it.</param>
+internal readonly record struct FileFacts(long Size, ushort Mode, FileTime Modified, FileTime Changed)
 {
     /// <summary>The permission bits alone.</summary>
     public UnixFileMode Permissions => (UnixFileMode)(Mode & 0xfff);

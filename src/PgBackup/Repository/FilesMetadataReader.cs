@@ -8,7 +8,9 @@ namespace PgBackup.Repository;
 /// <param name="Name">The name of its tar member.</param>
 /// <param name="IsIncremented">Stored as the pages that changed since the parent.</param>
 /// <param name="IsSkipped">Unchanged since the parent and in no part of this backup.</param>
-public readonly record struct FileMetadata(string Name, bool IsIncremented, bool IsSkipped);
+/// <param name="Modified">Its modification time as it stands there (RFC 3339); null when it is not said.</param>
+/// <param name="Size">The bytes of the file itself, which PgBackup alone writes; null when they are not said.</param>
+public readonly record struct FileMetadata(string Name, bool IsIncremented, bool IsSkipped, string? Modified = null, long? Size = null);
 
 /// <summary>
 /// Reads WAL-G's <c>files_metadata.json</c> as it streams by: the document of a big cluster is larger than a gigabyte. Understands the <c>Files</c> and
@@ -26,6 +28,8 @@ public sealed class FilesMetadataReader
     private Flag _flag;
     private bool _isIncremented;
     private bool _isSkipped;
+    private string? _modified;
+    private long? _size;
 
     private FilesMetadataReader(Action<FileMetadata> onFile, Action<string>? onPart)
     {
@@ -45,6 +49,8 @@ public sealed class FilesMetadataReader
         None,
         Incremented,
         Skipped,
+        Modified,
+        Size,
     }
 
     /// <summary>
@@ -128,15 +134,21 @@ public sealed class FilesMetadataReader
             case JsonTokenType.PropertyName:
                 TakeName(ref reader);
                 break;
-            case JsonTokenType.True when _flag != Flag.None:
-                if (_flag == Flag.Incremented)
-                    _isIncremented = true;
-                else
-                    _isSkipped = true;
+            case JsonTokenType.True when _flag == Flag.Incremented:
+                _isIncremented = true;
+                break;
+            case JsonTokenType.True when _flag == Flag.Skipped:
+                _isSkipped = true;
+                break;
+            case JsonTokenType.String when _flag == Flag.Modified:
+                _modified = reader.GetString();
+                break;
+            case JsonTokenType.Number when _flag == Flag.Size:
+                _size = reader.TryGetInt64(out long size) ? size : null;
                 break;
             // A null entry (old versions wrote some) is one without flags.
             case JsonTokenType.EndObject or JsonTokenType.Null when reader.CurrentDepth == 2 && _section == Section.Files && _name is not null:
-                _onFile(new FileMetadata(_name, _isIncremented, _isSkipped));
+                _onFile(new FileMetadata(_name, _isIncremented, _isSkipped, _modified, _size));
                 _name = null;
                 break;
         }
@@ -155,7 +167,7 @@ public sealed class FilesMetadataReader
         }
         else if (reader.CurrentDepth == 2 && _section == Section.Files)
         {
-            (_name, _isIncremented, _isSkipped) = (reader.GetString(), false, false);
+            (_name, _isIncremented, _isSkipped, _modified, _size) = (reader.GetString(), false, false, null, null);
         }
         else if (reader.CurrentDepth == 2 && _section == Section.TarFileSets)
         {
@@ -165,6 +177,8 @@ public sealed class FilesMetadataReader
         {
             _flag = Is(ref reader, "IsIncremented"u8, "IsIncremented") ? Flag.Incremented
                 : Is(ref reader, "IsSkipped"u8, "IsSkipped") ? Flag.Skipped
+                : Is(ref reader, "MTime"u8, "MTime") ? Flag.Modified
+                : Is(ref reader, "Size"u8, "Size") ? Flag.Size
                 : Flag.None;
         }
     }

@@ -1,3 +1,6 @@
+using System.IO.Hashing;
+using System.Text;
+
 namespace PgBackup.Repository;
 
 /// <summary>The names of tar members as paths within the data directory.</summary>
@@ -22,5 +25,14 @@ internal static class MemberPath
                 return null;
         }
         return relative;
+    }
+
+    /// <summary>A name of any length in 16 bytes: what is kept of a name where a million of them are.</summary>
+    public static UInt128 HashOf(string member)
+    {
+        Span<byte> utf8 = stackalloc byte[512];
+        return Encoding.UTF8.TryGetBytes(member, utf8, out int length)
+            ? XxHash128.HashToUInt128(utf8[..length])
+            : XxHash128.HashToUInt128(Encoding.UTF8.GetBytes(member));
     }
 }

@@ -4,16 +4,18 @@ using PgBackup.Platform;
 
 namespace PgBackup.Backup.Packing;
 
-/// <summary>A file that is packed in several frames: opened once, read by several workers, closed by whoever is the last.</summary>
+/// <summary>A file, or an increment of one, that is packed in several frames: opened once, read by several workers, closed by whoever is the last.</summary>
 internal sealed class BigFile : IDisposable
 {
     private int _users = 1;
 
-    public BigFile(DataDirectoryEntry entry, SafeFileHandle handle, FileFacts facts)
+    public BigFile(DataDirectoryEntry entry, SafeFileHandle handle, FileFacts facts, Increment? increment = null)
     {
         Entry = entry;
         Handle = handle;
         Facts = facts;
+        Increment = increment;
+        CorruptBlocks = increment?.CorruptBlocks ?? new CorruptBlocks();
     }
 
     public DataDirectoryEntry Entry { get; }
@@ -23,7 +25,16 @@ internal sealed class BigFile : IDisposable
     /// <summary>Its facts when it was opened; the size in the tar header is fixed by them, whatever becomes of the file.</summary>
     public FileFacts Facts { get; }
 
-    public CorruptBlocks CorruptBlocks { get; } = new();
+    /// <summary>The pages that are packed; null when the whole file is.</summary>
+    public Increment? Increment { get; }
+
+    /// <summary>The bytes of the member.</summary>
+    public long ContentLength => Increment?.Length ?? Facts.Size;
+
+    /// <summary>The bytes of the member that stand in the frame of its header: of an increment all that precedes the pages, so that a reader knows them from there.</summary>
+    public int LengthBesideHeader => Increment?.HeaderLength ?? 0;
+
+    public CorruptBlocks CorruptBlocks { get; }
 
     public void AddUser() => Interlocked.Increment(ref _users);
 

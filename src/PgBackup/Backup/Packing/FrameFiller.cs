@@ -3,6 +3,7 @@ using Microsoft.Win32.SafeHandles;
 using PgBackup.Backup.Reading;
 using PgBackup.Codecs;
 using PgBackup.Platform;
+using PgBackup.Postgres.Files;
 using PgBackup.Repository.Documents;
 
 namespace PgBackup.Backup.Packing;
@@ -37,12 +38,14 @@ internal sealed class FrameFiller
         await _rate.WaitAsync(job.PlannedBytes, cancellationToken).ConfigureAwait(false);
         var plain = new FrameBuffer(_pool, FramePlanner.FrameSize + (64 << 10));
         job.Plain = plain;
-        foreach (DataDirectoryEntry entry in job.Members)
+        foreach (SelectedMember member in job.Members)
         {
-            if (entry.IsDirectory)
-                AppendDirectory(job, plain, entry);
+            if (member.Entry.IsDirectory)
+                AppendDirectory(job, plain, member.Entry);
+            else if (member.Increment is { } increment)
+                await AppendIncrementAsync(job, plain, member.Entry, increment, cancellationToken).ConfigureAwait(false);
             else
-                await AppendFileAsync(job, plain, entry, cancellationToken).ConfigureAwait(false);
+                await AppendFileAsync(job, plain, member.Entry, cancellationToken).ConfigureAwait(false);
         }
         if (job.PieceOf is { } file)
             await AppendPieceAsync(job, plain, file, cancellationToken).ConfigureAwait(false);
@@ -57,7 +60,7 @@ internal sealed class FrameFiller
     {
         int permissions = (int)entry.Facts.Permissions;
         TarHeader.WriteDirectory(plain, entry.MemberName, permissions, entry.Facts.Modified.Seconds);
-        job.Packed.Add(Packed(entry.MemberName, plain.Length, 0, permissions, entry.Facts.Modified, MemberKind.Directory, null));
+        job.Packed.Add(Packed(entry.MemberName, plain.Length, 0, entry.Facts, MemberKind.Directory, null));
     }
 
     private async Task AppendFileAsync(FrameJob job, FrameBuffer plain, DataDirectoryEntry entry, CancellationToken cancellationToken)
@@ -76,21 +79,62 @@ internal sealed class FrameFiller
         int start = plain.Length;
         CorruptBlocks? corrupt = await AppendContentAsync(plain, handle, entry, 0, size, null, cancellationToken).ConfigureAwait(false);
         TarHeader.WriteZeros(plain, TarHeader.PaddingOf(size));
-        job.Packed.Add(Packed(entry.MemberName, start, size, permissions, facts.Modified, MemberKind.File, corrupt));
+        job.Packed.Add(Packed(entry.MemberName, start, size, facts with { Size = size }, MemberKind.File, corrupt));
+    }
+
+    private async Task AppendIncrementAsync(FrameJob job, FrameBuffer plain, DataDirectoryEntry entry, Increment increment, CancellationToken cancellationToken)
+    {
+        using SafeFileHandle? handle = DataFile.TryOpen(entry.Path);
+        if (handle is null)
+        {
+            _log.Verbose($"'{entry.Path}' vanished before it was read.");
+            return;
+        }
+        FileFacts facts = increment.Facts;
+        TarHeader.WriteFile(plain, entry.MemberName, increment.Length, (int)facts.Permissions, facts.Modified.Seconds);
+        int start = plain.Length;
+        increment.WriteHeader(plain);
+        await AppendPagesAsync(plain, handle, entry, increment, 0, increment.Blocks.Length, cancellationToken).ConfigureAwait(false);
+        TarHeader.WriteZeros(plain, TarHeader.PaddingOf(increment.Length));
+        job.Packed.Add(Packed(entry.MemberName, start, increment.Length, facts, MemberKind.Increment, increment.CorruptBlocks));
     }
 
     private static void AppendHeaderOf(FrameJob job, FrameBuffer plain, BigFile file)
     {
-        int permissions = (int)file.Facts.Permissions;
-        TarHeader.WriteFile(plain, file.Entry.MemberName, file.Facts.Size, permissions, file.Facts.Modified.Seconds);
-        job.Packed.Add(Packed(file.Entry.MemberName, plain.Length, file.Facts.Size, permissions, file.Facts.Modified, MemberKind.File, file.CorruptBlocks));
+        TarHeader.WriteFile(plain, file.Entry.MemberName, file.ContentLength, (int)file.Facts.Permissions, file.Facts.Modified.Seconds);
+        MemberKind kind = file.Increment is null ? MemberKind.File : MemberKind.Increment;
+        job.Packed.Add(Packed(file.Entry.MemberName, plain.Length, file.ContentLength, file.Facts, kind, file.CorruptBlocks));
+        file.Increment?.WriteHeader(plain);
     }
 
     private async Task AppendPieceAsync(FrameJob job, FrameBuffer plain, BigFile file, CancellationToken cancellationToken)
     {
-        await AppendContentAsync(plain, file.Handle, file.Entry, job.PieceOffset, job.PieceLength, file.CorruptBlocks, cancellationToken).ConfigureAwait(false);
-        if (job.PieceOffset + job.PieceLength == file.Facts.Size)
-            TarHeader.WriteZeros(plain, TarHeader.PaddingOf(file.Facts.Size));
+        if (file.Increment is { } increment)
+        {
+            int first = (int)((job.PieceOffset - increment.HeaderLength) / PageHeader.DefaultPageSize);
+            await AppendPagesAsync(plain, file.Handle, file.Entry, increment, first, job.PieceLength / PageHeader.DefaultPageSize, cancellationToken).ConfigureAwait(false);
+        }
+        else
+        {
+            await AppendContentAsync(plain, file.Handle, file.Entry, job.PieceOffset, job.PieceLength, file.CorruptBlocks, cancellationToken).ConfigureAwait(false);
+        }
+        if (job.PieceOffset + job.PieceLength == file.ContentLength)
+            TarHeader.WriteZeros(plain, TarHeader.PaddingOf(file.ContentLength));
+    }
+
+    /// <summary>Appends some of an increment's pages; neighbours are read at once.</summary>
+    private async Task AppendPagesAsync(
+        FrameBuffer plain, SafeFileHandle handle, DataDirectoryEntry entry, Increment increment, int first, int count, CancellationToken cancellationToken)
+    {
+        for (int i = first; i < first + count;)
+        {
+            int next = i + 1;
+            while (next < first + count && increment.Blocks[next] == increment.Blocks[next - 1] + 1)
+                next++;
+            await AppendContentAsync(
+                plain, handle, entry, (long)increment.Blocks[i] * PageHeader.DefaultPageSize, (next - i) * PageHeader.DefaultPageSize, increment.CorruptBlocks, cancellationToken).ConfigureAwait(false);
+            i = next;
+        }
     }
 
     private async Task<CorruptBlocks?> AppendContentAsync(
@@ -108,6 +152,7 @@ internal sealed class FrameFiller
         return corrupt;
     }
 
-    private static PackedMember Packed(string name, long offset, long size, int permissions, FileTime modified, MemberKind kind, CorruptBlocks? corrupt) =>
-        new(new IndexedMember(name, offset, size, permissions, modified.ToNanoseconds(), kind), modified, corrupt);
+    private static PackedMember Packed(string name, long offset, long length, FileFacts facts, MemberKind kind, CorruptBlocks? corrupt) => new(
+        new IndexedMember(name, offset, length, (int)facts.Permissions, facts.Modified.ToNanoseconds(), kind),
+        facts.Modified, kind == MemberKind.Directory ? 0 : facts.Size, corrupt);
 }

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.IO.Hashing;
 using PgBackup.Backup.Reading;
 using PgBackup.Codecs;
+using PgBackup.Platform;
 using PgBackup.Repository.Documents;
 
 namespace PgBackup.Backup.Packing;
@@ -15,8 +16,11 @@ internal sealed class FrameJob
     private readonly TaskCompletionSource _filled = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ArrayPool<byte>? _pool;
 
-    /// <summary>Folders and small files, whole, in order. Empty for a piece of a big file.</summary>
-    public List<DataDirectoryEntry> Members { get; } = [];
+    /// <summary>Folders, small files and small increments, whole, in order. Empty for a piece of a big file.</summary>
+    public List<SelectedMember> Members { get; } = [];
+
+    /// <summary>The files that came by and that the parent has as they are; they are listed, not packed.</summary>
+    public List<PackedMember> Skipped { get; } = [];
 
     /// <summary>The big file whose header stands at the end of this frame.</summary>
     public BigFile? HeaderOf { get; set; }
@@ -24,14 +28,14 @@ internal sealed class FrameJob
     /// <summary>The big file of which this frame is a piece.</summary>
     public BigFile? PieceOf { get; set; }
 
-    /// <summary>Where the piece begins in its file.</summary>
+    /// <summary>Where the piece begins in its member's content.</summary>
     public long PieceOffset { get; set; }
 
     /// <summary>The bytes of the piece.</summary>
     public int PieceLength { get; set; }
 
     /// <summary>True while more of a big file is to come.</summary>
-    public bool LeavesFileOpen => HeaderOf is not null || (PieceOf is { } file && PieceOffset + PieceLength < file.Facts.Size);
+    public bool LeavesFileOpen => HeaderOf is not null || (PieceOf is { } file && PieceOffset + PieceLength < file.ContentLength);
 
     /// <summary>True for the last frame of a part, which the tar's end follows.</summary>
     public bool EndsPart { get; set; }
@@ -54,8 +58,11 @@ internal sealed class FrameJob
     /// <summary>Ends when a worker has filled the frame; carries its failure.</summary>
     public Task Filled => _filled.Task;
 
-    /// <summary>The bytes of source files in this frame as planned; for parts and progress.</summary>
+    /// <summary>The bytes of source files that are read for this frame, as planned.</summary>
     public long PlannedBytes { get; set; }
+
+    /// <summary>The bytes of source files that are done with when this frame is, those that are not read included; for the progress.</summary>
+    public long SettledBytes { get; set; }
 
     /// <summary>Hashes and compresses the plain bytes.</summary>
     public void Encode(PartEncoder encoder, ArrayPool<byte> pool)
@@ -91,6 +98,7 @@ internal sealed class FrameJob
 /// <summary>A member as it stands in a frame.</summary>
 /// <param name="Member">What the index says of it; its offset counts from the frame's start.</param>
 /// <param name="Modified">Its time to the nanosecond.</param>
+/// <param name="FileSize">The bytes of the file itself, of which an increment holds a part and a skipped one nothing.</param>
 /// <param name="CorruptBlocks">The numbers of damaged pages in the file; for a big file complete when its last piece has been filled.</param>
-internal sealed record PackedMember(IndexedMember Member, Platform.FileTime Modified, CorruptBlocks? CorruptBlocks);
-
+/// <param name="IsSkipped">True for a file that the parent has as it is; it is in no part.</param>
+internal sealed record PackedMember(IndexedMember Member, FileTime Modified, long FileSize, CorruptBlocks? CorruptBlocks, bool IsSkipped = false);

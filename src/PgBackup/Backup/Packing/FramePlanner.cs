@@ -1,7 +1,7 @@
+using System.Runtime.CompilerServices;
 using Microsoft.Win32.SafeHandles;
 using PgBackup.Backup.Reading;
-using PgBackup.Errors;
-using PgBackup.Platform;
+using PgBackup.Repository.Documents;
 
 namespace PgBackup.Backup.Packing;
 
@@ -14,11 +14,20 @@ internal sealed class FramePlanner
     /// <summary>The plain bytes of a full frame; memory in use is a small multiple of it for each core.</summary>
     public const int FrameSize = 4 << 20;
 
-    // From this size on a file has frames of its own.
+    /// <summary>The plain bytes of a part: wal-g's WALG_TAR_SIZE_THRESHOLD.</summary>
+    public const long PartSize = (1L << 30) - 1;
+
+    /// <summary>The plain bytes of an encrypted part: it can only be read from its start, so it is smaller.</summary>
+    public const long EncryptedPartSize = 128L << 20;
+
+    // From this size on a member has frames of its own.
     private const int BigFileFrom = 1 << 20;
 
     // The index of one part is held in memory while it is read or written.
     private const int MembersPerPart = 20_000;
+
+    // They wait in memory until the frame is done.
+    private const int SkippedPerFrame = 4096;
 
     private readonly long _partSize;
     private readonly IOperationLog _log;
@@ -31,13 +40,25 @@ internal sealed class FramePlanner
         _log = log;
     }
 
-    public IEnumerable<FrameJob> Plan(IEnumerable<DataDirectoryEntry> entries)
+    public async IAsyncEnumerable<FrameJob> PlanAsync(
+        IAsyncEnumerable<SelectedMember> members, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         var frame = new FrameJob();
         long frameBytes = 0, partBytes = 0;
         int partMembers = 0;
-        foreach (DataDirectoryEntry entry in entries)
+        await foreach (SelectedMember member in members.WithCancellation(cancellationToken).ConfigureAwait(false))
         {
+            DataDirectoryEntry entry = member.Entry;
+            if (member.Form == MemberForm.Skipped)
+            {
+                frame.Skipped.Add(Skipped(entry));
+                frame.SettledBytes += entry.Facts.Size;
+                if (frame.Skipped.Count < SkippedPerFrame)
+                    continue;
+                yield return frame;
+                (frame, frameBytes) = (new FrameJob(), 0);
+                continue;
+            }
             if (partBytes >= _partSize || partMembers >= MembersPerPart)
             {
                 frame.EndsPart = true;
@@ -46,46 +67,61 @@ internal sealed class FramePlanner
             }
 
             partMembers++;
-            if (entry.IsDirectory || entry.Facts.Size < BigFileFrom)
+            long length = entry.IsDirectory ? 0 : member.Increment?.Length ?? entry.Facts.Size;
+            if (length < BigFileFrom)
             {
-                long cost = TarHeader.BlockSize + (entry.IsDirectory ? 0 : entry.Facts.Size);
+                long cost = TarHeader.BlockSize + length;
                 if (frameBytes + cost > FrameSize)
                 {
                     yield return frame;
                     (frame, frameBytes) = (new FrameJob(), 0);
                 }
-                frame.Members.Add(entry);
-                frame.PlannedBytes += entry.IsDirectory ? 0 : entry.Facts.Size;
+                frame.Members.Add(member);
+                frame.PlannedBytes += length;
+                frame.SettledBytes += entry.IsDirectory ? 0 : entry.Facts.Size;
                 frameBytes += cost;
                 partBytes += cost;
                 continue;
             }
 
-            if (TryOpen(entry) is not { } file)
+            if (TryOpen(member) is not { } file)
                 continue;
             frame.HeaderOf = file;
             yield return frame;
-            for (long offset = 0; offset < file.Facts.Size; offset += FrameSize)
+            for (long offset = file.LengthBesideHeader; offset < file.ContentLength; offset += FrameSize)
             {
                 file.AddUser();
-                int length = (int)Math.Min(FrameSize, file.Facts.Size - offset);
-                yield return new FrameJob { PieceOf = file, PieceOffset = offset, PieceLength = length, PlannedBytes = length };
+                int piece = (int)Math.Min(FrameSize, file.ContentLength - offset);
+                bool isLast = offset + piece == file.ContentLength;
+                yield return new FrameJob
+                {
+                    PieceOf = file,
+                    PieceOffset = offset,
+                    PieceLength = piece,
+                    PlannedBytes = piece,
+                    SettledBytes = file.Increment is null ? piece : isLast ? file.Facts.Size : 0,
+                };
             }
-            partBytes += file.Facts.Size;
+            partBytes += file.ContentLength;
             (frame, frameBytes) = (new FrameJob(), 0);
         }
         frame.EndsPart = true;
         yield return frame;
     }
 
-    private BigFile? TryOpen(DataDirectoryEntry entry)
+    private static PackedMember Skipped(DataDirectoryEntry entry) => new(
+        new IndexedMember(entry.MemberName, 0, 0, (int)entry.Facts.Permissions, entry.Facts.Modified.ToNanoseconds(), MemberKind.File),
+        entry.Facts.Modified, entry.Facts.Size, null, IsSkipped: true);
+
+    private BigFile? TryOpen(SelectedMember member)
     {
+        DataDirectoryEntry entry = member.Entry;
         SafeFileHandle? handle = DataFile.TryOpen(entry.Path);
         if (handle is null)
         {
             _log.Verbose($"'{entry.Path}' vanished before it was read.");
             return null;
         }
-        return new BigFile(entry, handle, DataFile.FactsOf(handle, entry.Path));
+        return new BigFile(entry, handle, member.Increment?.Facts ?? DataFile.FactsOf(handle, entry.Path), member.Increment);
     }
 }

@@ -17,7 +17,7 @@ internal static class PackingPipeline
     /// <param name="workers">How many frames are filled at once.</param>
     /// <param name="cancellationToken">Stops it.</param>
     public static async Task RunAsync(
-        IEnumerable<FrameJob> plan,
+        IAsyncEnumerable<FrameJob> plan,
         Func<FrameJob, CancellationToken, Task> fill,
         Func<FrameJob, CancellationToken, Task> append,
         int workers,
@@ -51,11 +51,11 @@ internal static class PackingPipeline
             System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
     }
 
-    private static async Task ProduceAsync(IEnumerable<FrameJob> plan, ChannelWriter<FrameJob> ordered, ChannelWriter<FrameJob> open, CancellationToken cancellationToken)
+    private static async Task ProduceAsync(IAsyncEnumerable<FrameJob> plan, ChannelWriter<FrameJob> ordered, ChannelWriter<FrameJob> open, CancellationToken cancellationToken)
     {
         try
         {
-            foreach (FrameJob job in plan)
+            await foreach (FrameJob job in plan.WithCancellation(cancellationToken).ConfigureAwait(false))
             {
                 try
                 {

@@ -1,6 +1,9 @@
 using System.Buffers;
+using System.Text;
 using PgBackup.Backup.Publishing;
 using PgBackup.Codecs;
+using PgBackup.Platform;
+using PgBackup.Postgres.Files;
 using PgBackup.Repository;
 using PgBackup.Repository.Documents;
 using PgBackup.Storage;
@@ -43,23 +46,41 @@ internal sealed class PartWriter : IAsyncDisposable
     /// <summary>Appends a frame of a data part.</summary>
     public async Task AppendAsync(FrameJob job, CancellationToken cancellationToken)
     {
+        _pending.AddRange(job.Skipped);
+        _pending.AddRange(job.Packed);
+        if (job.Plain!.Length == 0)
+        {
+            CollectPending(); // Nothing but skipped files.
+            return;
+        }
         OpenPart part = _part
             ?? await BeginAsync(RepositoryLayout.PartKey(_backup, ++_dataParts, _encoder.Method), cancellationToken).ConfigureAwait(false);
-        foreach (PackedMember packed in job.Packed)
-            _pending.Add(packed);
-        await AppendFrameAsync(part, job.Plain!, job.Encoded.AsMemory(0, job.EncodedLength), job.Hash, job.Packed, cancellationToken).ConfigureAwait(false);
+        await AppendFrameAsync(part, job.Plain, job.Encoded.AsMemory(0, job.EncodedLength), job.Hash, job.Packed, cancellationToken).ConfigureAwait(false);
         if (!job.LeavesFileOpen)
             CollectPending(); // All that was appended is complete, its damaged pages known.
         if (job.EndsPart)
             await EndAsync(listMembers: true, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Writes a part of one frame: the control file, the labels.</summary>
-    public async Task WriteSmallPartAsync(string key, FrameJob job, bool listMembers, CancellationToken cancellationToken)
+    /// <summary>Compresses what is appended.</summary>
+    public PartEncoder Encoder => _encoder;
+
+    /// <summary>Writes the part of the control file.</summary>
+    public Task WriteControlFileAsync(ReadOnlyMemory<byte> content, CancellationToken cancellationToken) => WriteSmallPartAsync(
+        RepositoryLayout.ControlPartKey(_backup, _encoder.Method), listMembers: false, cancellationToken, ("/" + ControlFile.RelativePath, content));
+
+    /// <summary>Writes the part of the labels, both of them always.</summary>
+    public Task WriteLabelsAsync(string label, string tablespaceMap, CancellationToken cancellationToken) => WriteSmallPartAsync(
+        RepositoryLayout.LabelPartKey(_backup, _encoder.Method), listMembers: true, cancellationToken,
+        (BackupLabel.FileName, Encoding.UTF8.GetBytes(label)), (TablespaceMap.FileName, Encoding.UTF8.GetBytes(tablespaceMap)));
+
+    private async Task WriteSmallPartAsync(string key, bool listMembers, CancellationToken cancellationToken, params (string, ReadOnlyMemory<byte>)[] members)
     {
+        FrameJob job = SmallPart.Create(_encoder, new FileTime(DateTimeOffset.UtcNow.ToUnixTimeSeconds(), 0), members);
         OpenPart part = await BeginAsync(key, cancellationToken).ConfigureAwait(false);
         await AppendFrameAsync(part, job.Plain!, job.Encoded.AsMemory(0, job.EncodedLength), job.Hash, job.Packed, cancellationToken).ConfigureAwait(false);
         await EndAsync(listMembers, cancellationToken).ConfigureAwait(false);
+        job.Release();
     }
 
     /// <summary>Waits until every part that was ended is durable.</summary>

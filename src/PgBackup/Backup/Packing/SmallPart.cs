@@ -20,7 +20,7 @@ internal static class SmallPart
         {
             TarHeader.WriteFile(plain, name, content.Length, Permissions, modified.Seconds);
             job.Packed.Add(new PackedMember(
-                new IndexedMember(name, plain.Length, content.Length, Permissions, modified.ToNanoseconds(), MemberKind.File), modified, null));
+                new IndexedMember(name, plain.Length, content.Length, Permissions, modified.ToNanoseconds(), MemberKind.File), modified, content.Length, null));
             plain.Write(content.Span);
             TarHeader.WriteZeros(plain, TarHeader.PaddingOf(content.Length));
         }

@@ -1,4 +1,5 @@
 using System.Reflection;
+using PgBackup.Backup.Deltas;
 using PgBackup.Postgres.Files;
 using PgBackup.Repository;
 using PgBackup.Repository.Documents;
@@ -8,12 +9,11 @@ namespace PgBackup.Backup.Publishing;
 /// <summary>What is known of a backup when it is published.</summary>
 internal sealed record BackupFacts(
     BackupName Name,
-    Lsn StartLsn,
-    DateTimeOffset StartTime,
+    BackupStart Start,
     BackupStop Stop,
     DateTimeOffset FinishTime,
-    ControlFile Control,
     BackupTarget Target,
+    DeltaParent? Parent,
     long UncompressedBytes,
     long StoredBytes,
     long DataBytes,
@@ -29,16 +29,16 @@ internal static class BackupDescription
 
     public static ExtendedMetadata Metadata(BackupFacts facts, BackupOptions options) => new()
     {
-        StartTime = facts.StartTime,
+        StartTime = facts.Start.Time,
         FinishTime = facts.FinishTime,
         DateFormat = BackupSentinel.DateFormatLiteral,
         HostName = Environment.MachineName,
         DataDirectory = facts.Target.DataDirectory,
         PgVersion = facts.Target.VersionNumber,
-        StartLsn = facts.StartLsn.Value,
+        StartLsn = facts.Start.Lsn.Value,
         FinishLsn = facts.Stop.FinishLsn.Value,
         IsPermanent = options.IsPermanent,
-        SystemIdentifier = facts.Control.SystemIdentifier,
+        SystemIdentifier = facts.Target.Traits.SystemIdentifier,
         UncompressedSize = facts.UncompressedBytes,
         CompressedSize = facts.StoredBytes,
         UserData = options.UserData is { } data ? UserDataValue.ToJson(data) : null,
@@ -46,10 +46,14 @@ internal static class BackupDescription
 
     public static BackupSentinel Sentinel(BackupFacts facts, BackupOptions options, BackupRepository repository, bool hasConfiguration) => new()
     {
-        StartLsn = facts.StartLsn.Value,
+        StartLsn = facts.Start.Lsn.Value,
+        DeltaLsn = facts.Parent?.StartLsn.Value,
+        DeltaFrom = facts.Parent?.Name.Text,
+        DeltaFullName = facts.Parent?.FullName,
+        DeltaCount = facts.Parent?.NextCount,
         PgVersion = facts.Target.VersionNumber,
         FinishLsn = facts.Stop.FinishLsn.Value,
-        SystemIdentifier = facts.Control.SystemIdentifier,
+        SystemIdentifier = facts.Target.Traits.SystemIdentifier,
         UncompressedSize = facts.UncompressedBytes,
         CompressedSize = facts.StoredBytes,
         DataCatalogSize = facts.DataBytes,
@@ -58,7 +62,7 @@ internal static class BackupDescription
             : new TablespaceSpec(facts.Target.DataDirectory, [.. facts.Tablespaces.Entries.Select(t => new BackupTablespace(t.Oid, t.Location))]),
         UserData = options.UserData is { } data ? UserDataValue.ToJson(data) : null,
         Version = 2,
-        StartTime = facts.StartTime,
+        StartTime = facts.Start.Time,
         FinishTime = facts.FinishTime,
         DateFormat = BackupSentinel.DateFormatLiteral,
         HostName = Environment.MachineName,
@@ -69,9 +73,9 @@ internal static class BackupDescription
             WrittenBy = Writer,
             IndexVersion = IndexHeader.CurrentVersion,
             Timeline = facts.Name.Segment.Timeline.Value,
-            WalSegmentSize = facts.Control.WalSegmentSize.Bytes,
+            WalSegmentSize = facts.Target.Traits.WalSegmentSize.Bytes,
             Encrypted = repository.Key is not null,
-            ChecksumsVerified = facts.Control.HasDataChecksums,
+            ChecksumsVerified = facts.Target.Traits.HasDataChecksums,
             CorruptPageCount = facts.CorruptPages,
             HasConfiguration = hasConfiguration,
             ConsistentTime = facts.Stop.FinishTime,

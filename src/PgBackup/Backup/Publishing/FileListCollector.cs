@@ -31,8 +31,14 @@ internal sealed class FileListCollector : IDisposable
     /// <summary>How many parts have been added to the index.</summary>
     public int PartCount { get; private set; }
 
-    /// <summary>How many files have been added.</summary>
+    /// <summary>How many files the backup stands for, skipped ones included.</summary>
     public long FileCount { get; private set; }
+
+    /// <summary>How many of them the parent has as they are.</summary>
+    public long SkippedFileCount { get; private set; }
+
+    /// <summary>How many of them are stored as increments.</summary>
+    public long IncrementCount { get; private set; }
 
     /// <summary>The damaged pages that were found, by member.</summary>
     public List<CorruptFile> CorruptFiles { get; } = [];
@@ -43,14 +49,22 @@ internal sealed class FileListCollector : IDisposable
         uint[] corrupt = member.CorruptBlocks?.ToArray() ?? [];
         if (corrupt.Length > 0)
             CorruptFiles.Add(new CorruptFile(member.Member.Name[1..], corrupt));
+        bool isIncrement = member.Member.Kind == MemberKind.Increment;
         if (member.Member.Kind != MemberKind.Directory)
             FileCount++;
+        if (member.IsSkipped)
+            SkippedFileCount++;
+        if (isIncrement)
+            IncrementCount++;
 
         _json.WriteStartObject();
         _json.WriteStartObject(member.Member.Name);
-        _json.WriteBoolean("IsIncremented", member.Member.Kind == MemberKind.Increment);
-        _json.WriteBoolean("IsSkipped", false);
+        _json.WriteBoolean("IsIncremented", isIncrement);
+        _json.WriteBoolean("IsSkipped", member.IsSkipped);
         _json.WriteString("MTime", member.Modified.ToString());
+        // Ours: a delta on this backup skips no file without it. wal-g passes over it.
+        if (member.Member.Kind != MemberKind.Directory)
+            _json.WriteNumber("Size", member.FileSize);
         if (corrupt.Length > 0)
         {
             _json.WriteStartObject("CorruptBlocks");

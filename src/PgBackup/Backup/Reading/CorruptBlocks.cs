@@ -12,6 +12,15 @@ internal sealed class CorruptBlocks
             _blocks.Add(block);
     }
 
+    public bool IsEmpty
+    {
+        get
+        {
+            lock (_lock)
+                return _blocks.Count == 0;
+        }
+    }
+
     /// <summary>The numbers, ascending.</summary>
     public uint[] ToArray()
     {

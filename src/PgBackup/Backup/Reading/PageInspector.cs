@@ -1,4 +1,5 @@
 using Microsoft.Win32.SafeHandles;
+using PgBackup.Postgres;
 using PgBackup.Postgres.Files;
 
 namespace PgBackup.Backup.Reading;
@@ -19,13 +20,13 @@ internal sealed class PageInspector
     private ulong _walEnd;
 
     /// <param name="verifier">The rule.</param>
-    /// <param name="control">The control file: page and file sizes.</param>
+    /// <param name="traits">The cluster's: page and file sizes.</param>
     /// <param name="walEnd">The end of WAL when the backup began.</param>
     /// <param name="askWalEnd">Asks the server for the end of WAL now.</param>
-    public PageInspector(PageVerifier verifier, ControlFile control, Lsn walEnd, Func<CancellationToken, Task<Lsn>> askWalEnd)
+    public PageInspector(PageVerifier verifier, ClusterTraits traits, Lsn walEnd, Func<CancellationToken, Task<Lsn>> askWalEnd)
     {
         _verifier = verifier;
-        _blocksPerFile = control.BlocksPerSegment;
+        _blocksPerFile = traits.BlocksPerSegment;
         _walEnd = walEnd.Value;
         _askWalEnd = askWalEnd;
     }

@@ -34,6 +34,8 @@ internal static partial class ConfigurationKeys
         ["concurrentRequests"] = setting => SettingText.Concurrency(setting),
         ["compression"] = setting => SettingText.Compression(setting),
         ["compressionLevel"] = setting => SettingText.CompressionLevel(setting),
+        ["delta.maxSteps"] = setting => SettingText.Number(setting, 0, 1000),
+        ["delta.origin"] = setting => SettingText.DeltaOrigin(setting),
         ["encryption.keyFile"] = setting => SettingText.Line(setting),
         ["encryption.keyTransform"] = setting => SettingText.Transform(setting),
     };
@@ -52,7 +54,7 @@ internal static partial class ConfigurationKeys
 
     /// <summary>Those that only a bucket has.</summary>
     public static readonly string[] OfBuckets =
-        [.. Repository.Keys.Except(["location", "compression", "compressionLevel", "encryption.keyFile", "encryption.keyTransform"], StringComparer.Ordinal)];
+        [.. Repository.Keys.Except(["location", "compression", "compressionLevel", "delta.maxSteps", "delta.origin", "encryption.keyFile", "encryption.keyTransform"], StringComparer.Ordinal)];
 
     /// <summary>Those that name a file or a folder, which is relative to the configuration file.</summary>
     public static readonly string[] Paths = ["credentialsFile", "customerKeyFile", "caCertificateFile", "encryption.keyFile", "passwordFile", "dataDirectory"];

@@ -39,7 +39,7 @@ internal sealed class PackedFolder : IDisposable
         await using (parts)
         {
             await PackingPipeline.RunAsync(
-                new FramePlanner(partSize, OperationLog.None).Plan(new DataDirectoryWalker(Source, OperationLog.None).Walk()),
+                new FramePlanner(partSize, OperationLog.None).PlanAsync(new DataDirectoryWalker(Source, OperationLog.None).Walk().Select(SelectedMember.Whole).ToAsyncEnumerable(), cancellationToken),
                 async (job, token) =>
                 {
                     if (onFill is not null)

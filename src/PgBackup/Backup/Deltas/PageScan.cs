@@ -1,0 +1,80 @@
+using System.Buffers;
+using Microsoft.Win32.SafeHandles;
+using PgBackup.Backup.Reading;
+using PgBackup.Platform;
+using PgBackup.Postgres.Files;
+
+namespace PgBackup.Backup.Deltas;
+
+/// <summary>
+/// Reads a relation's file and chooses the pages that changed since the parent by their LSNs: those at or after the parent's start, new ones, and all that the file has
+/// gained. WAL-G's rule (pagefile.go), with one more: see <see cref="ScanAsync"/>.
+/// </summary>
+/// <param name="parentStart">The parent's start LSN.</param>
+/// <param name="inspector">Verifies the pages that are read; null when the cluster has no checksums.</param>
+/// <param name="rate">Bounds the bytes read a second.</param>
+internal sealed class PageScan(Lsn parentStart, PageInspector? inspector, RateLimiter rate)
+{
+    private const int PageSize = PageHeader.DefaultPageSize;
+    private const int ReadSize = 128 * PageSize;
+
+    /// <summary>
+    /// The increment; null when the file has to be stored whole: a page is none, or one that the parent had is empty now. wal-g restores the latter (with --reverse-unpack)
+    /// from the parent.
+    /// </summary>
+    /// <param name="entry">The file.</param>
+    /// <param name="handle">The open file.</param>
+    /// <param name="facts">Its facts since it is open.</param>
+    /// <param name="parentSize">Its bytes in the parent; -1 when they are not known.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    public async Task<Increment?> ScanAsync(DataDirectoryEntry entry, SafeFileHandle handle, FileFacts facts, long parentSize, CancellationToken cancellationToken)
+    {
+        long parentPages = parentSize < 0 ? long.MaxValue : parentSize / PageSize;
+        var corrupt = new CorruptBlocks();
+        var changed = new List<uint>();
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(ReadSize);
+        try
+        {
+            for (long offset = 0; offset < facts.Size; offset += ReadSize)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                int length = (int)Math.Min(ReadSize, facts.Size - offset);
+                await rate.WaitAsync(length, cancellationToken).ConfigureAwait(false);
+                DataFile.Read(handle, entry.Path, offset, buffer.AsSpan(0, length));
+                if (inspector is not null)
+                    await inspector.InspectAsync(buffer.AsMemory(0, length), offset, entry.MemberName, handle, entry.Path, corrupt, cancellationToken).ConfigureAwait(false);
+                if (!Choose(buffer.AsSpan(0, length), (uint)(offset / PageSize), parentPages, changed))
+                    return null;
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+        return new Increment(facts, [.. changed], corrupt);
+    }
+
+    private bool Choose(ReadOnlySpan<byte> pages, uint firstBlock, long parentPages, List<uint> changed)
+    {
+        for (int at = 0; at < pages.Length; at += PageSize)
+        {
+            uint block = firstBlock + (uint)(at / PageSize);
+            var header = new PageHeader(pages.Slice(at, PageSize));
+            if (header.IsNew)
+            {
+                if (block < parentPages || !header.IsAllZero)
+                    return false;
+                changed.Add(block);
+            }
+            else if (!header.IsValid)
+            {
+                return false;
+            }
+            else if (header.Lsn >= parentStart || block >= parentPages)
+            {
+                changed.Add(block);
+            }
+        }
+        return true;
+    }
+}

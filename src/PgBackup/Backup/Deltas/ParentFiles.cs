@@ -1,0 +1,48 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using PgBackup.Platform;
+using PgBackup.Repository;
+
+namespace PgBackup.Backup.Deltas;
+
+/// <summary>What a parent knows of one of its files.</summary>
+/// <param name="Modified">Its modification time, to the resolution that its writer had.</param>
+/// <param name="Size">Its bytes; -1 when the writer did not say (wal-g does not).</param>
+internal readonly record struct ParentFile(FileTime Modified, long Size)
+{
+    public bool HasSize => Size >= 0;
+}
+
+/// <summary>
+/// The files that a parent lists. Only of those may a delta store less than the whole: a restore looks for the rest under the same name. A name is kept as its
+/// 128-bit hash: a million files take some 60 MB.
+/// </summary>
+internal sealed class ParentFiles
+{
+    private readonly Dictionary<UInt128, ParentFile> _files = [];
+
+    public int Count => _files.Count;
+
+    /// <summary>Reads a backup's list of files; null when it has none. Throws <c>DocumentInvalid</c>.</summary>
+    public static async Task<ParentFiles?> TryReadAsync(BackupRepository repository, BackupName name, CancellationToken cancellationToken)
+    {
+        var files = new ParentFiles();
+        bool found = await FilesMetadataReader.TryReadAsync(
+            repository, RepositoryLayout.FilesMetadataKey(name), files.Add, cancellationToken: cancellationToken).ConfigureAwait(false);
+        return found && files.Count > 0 ? files : null;
+    }
+
+    public void Add(FileMetadata file)
+    {
+        // A time that cannot be read is one that no file has.
+        FileTime modified = FileTime.TryParse(file.Modified, out FileTime time) ? time : new FileTime(long.MinValue, 0);
+        _files[MemberPath.HashOf(file.Name)] = new ParentFile(modified, file.Size ?? -1);
+    }
+
+    /// <summary>What the parent knows of a member; null when it does not have it.</summary>
+    public ParentFile? Find(string member)
+    {
+        ref ParentFile file = ref CollectionsMarshal.GetValueRefOrNullRef(_files, MemberPath.HashOf(member));
+        return Unsafe.IsNullRef(ref file) ? null : file;
+    }
+}

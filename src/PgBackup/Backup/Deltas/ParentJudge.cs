@@ -1,0 +1,93 @@
+using PgBackup.Errors;
+using PgBackup.Postgres.Files;
+using PgBackup.Repository;
+
+namespace PgBackup.Backup.Deltas;
+
+/// <summary>Says whether a delta of a running cluster can rest on a backup, or what speaks against it.</summary>
+internal sealed class ParentJudge(BackupRepository repository, IClusterSource source, IReadOnlyList<ClusterBackup> catalog)
+{
+    private TimelineHistory? _history;
+
+    /// <summary>The repository's backups.</summary>
+    public IReadOnlyList<ClusterBackup> Catalog { get; } = catalog;
+
+    /// <summary>The parent, or in half a sentence why it is none.</summary>
+    public async Task<(DeltaParent? Parent, string? Fault)> TryAsync(ClusterBackup backup, int count, CancellationToken cancellationToken)
+    {
+        if (FindPlainFault(backup) is { } plain)
+            return (null, plain);
+        (TimelineHistory? history, string? unknown) = await HistoryAsync(cancellationToken).ConfigureAwait(false);
+        if (history is null)
+            return (null, unknown);
+        if (FindBranchFault(backup, history) is { } astray)
+            return (null, astray);
+
+        BackupName[] chain = [.. backup.Chain.Select(static n => BackupName.TryParse(n, out BackupName? name) ? name : throw new FormatException(n))];
+        try
+        {
+            ControlFile control = await BackupMembers.ReadControlFileAsync(repository, chain[^1], cancellationToken).ConfigureAwait(false);
+            // pg_checksums writes into pages without moving their LSNs.
+            if (control.HasDataChecksums != source.Target.Traits.HasDataChecksums)
+                return (null, "data checksums have been switched since it was taken");
+            foreach (BackupName name in chain)
+                await BackupPartsProof.RequireAsync(repository, name, isTarget: name.Text == backup.Name, static _ => { }, cancellationToken).ConfigureAwait(false);
+            ParentFiles? files = await ParentFiles.TryReadAsync(repository, chain[^1], cancellationToken).ConfigureAwait(false);
+            return files is null
+                ? (null, "the list of its files (files_metadata.json) is missing")
+                : (new DeltaParent(
+                    chain[^1], chain, backup.StartLsn!.Value, backup.FinishLsn!.Value, backup.StartTime!.Value, count, history,
+                    control.HasDataChecksums || control.WalLogHints, files), null);
+        }
+        catch (PgBackupException error) when (error.Id is "ObjectMissing" or "BackupDamaged" or "DocumentInvalid" or "ControlFileInvalid" or "ControlFileVersionNotSupported")
+        {
+            return (null, error.Message.TrimEnd('.'));
+        }
+    }
+
+    private string? FindPlainFault(ClusterBackup backup)
+    {
+        if (backup.Status != BackupStatus.Complete)
+            return backup.Problem?.TrimEnd('.') ?? "it is not complete";
+        if (backup.SystemIdentifier != source.Target.Traits.SystemIdentifier)
+            return backup.SystemIdentifier is null ? "it does not say of which cluster it is" : $"it is of another cluster (system identifier {backup.SystemIdentifier})";
+        if (backup is not { StartLsn: not null, FinishLsn: not null, StartTime: not null })
+            return "it does not say where it begins and ends";
+        return backup.Sentinel?.FilesMetadataDisabled == true ? "it was taken without the list of its files" : null;
+    }
+
+    private static string? FindBranchFault(ClusterBackup backup, TimelineHistory history)
+    {
+        if (history.Includes(backup.Timeline, backup.FinishLsn!.Value))
+            return null;
+        return history.SwitchPointOf(backup.Timeline) is { } left
+            ? $"it lies on an abandoned branch: it ended at {backup.FinishLsn} on timeline {backup.Timeline}, which this server left at {left}"
+            : $"it lies on timeline {backup.Timeline}, which is no ancestor of this server's timeline {history.Timeline}";
+    }
+
+    /// <summary>The server's history: as it has it itself, held against what it has archived; else as it was archived.</summary>
+    private async Task<(TimelineHistory? History, string? Fault)> HistoryAsync(CancellationToken cancellationToken)
+    {
+        if (_history is not null)
+            return (_history, null);
+        TimelineId timeline = source.Target.Timeline;
+        TimelineHistory? own = await source.ReadHistoryAsync(cancellationToken).ConfigureAwait(false);
+        TimelineHistory? archived;
+        try
+        {
+            archived = timeline == TimelineId.First ? null : await WalArchive.ReadHistoryAsync(repository, timeline, cancellationToken).ConfigureAwait(false);
+        }
+        catch (PgBackupException error) when (error.Id is "TimelineHistoryInvalid" or "ObjectDamaged")
+        {
+            return (null, error.Message.TrimEnd('.'));
+        }
+        if (own is not null && archived is not null && !SameWay(own, archived))
+            return (null, $"the history of timeline {timeline} in the repository is another one than this server's: two branches bear one number");
+        _history = own ?? archived;
+        return _history is null ? (null, $"the history of timeline {timeline} is neither in pg_wal nor in the repository") : (_history, null);
+    }
+
+    // The reasons are prose.
+    private static bool SameWay(TimelineHistory one, TimelineHistory other) =>
+        one.Switches.Select(static s => (s.Parent, s.SwitchPoint)).SequenceEqual(other.Switches.Select(static s => (s.Parent, s.SwitchPoint)));
+}

@@ -1,0 +1,146 @@
+using PgBackup.Backup.Deltas;
+using PgBackup.Backup.Packing;
+using PgBackup.Backup.Reading;
+using PgBackup.Errors;
+using PgBackup.Platform;
+using PgBackup.Postgres.Files;
+using PgBackup.Postgres.Server;
+using PgBackup.Repository;
+
+namespace PgBackup.Backup.Local;
+
+/// <summary>A cluster whose data directory is on this host: the server is told that a backup begins and ends, and its files are read meanwhile.</summary>
+internal sealed class LocalCluster : IClusterSource
+{
+    private readonly BackupRepository _repository;
+    private readonly BackupOptions _options;
+    private readonly BackupSession _session;
+    private readonly IOperationLog _log;
+    private readonly IProgress<OperationProgress> _progress;
+    private readonly CancellationTokenSource _disposed = new();
+    private Task<long>? _size;
+
+    private LocalCluster(
+        BackupRepository repository, BackupOptions options, BackupSession session, BackupTarget target, IOperationLog log, IProgress<OperationProgress> progress)
+    {
+        _repository = repository;
+        _options = options;
+        _session = session;
+        Target = target;
+        _log = log;
+        _progress = progress;
+    }
+
+    public BackupTarget Target { get; }
+
+    public ServerSession Server => _session.Server;
+
+    public long DataBytes { get; private set; }
+
+    /// <summary>Runs the checks on an open session. Throws what <see cref="BackupChecks.RunAsync"/> throws.</summary>
+    public static async Task<LocalCluster> OpenAsync(
+        BackupRepository repository, BackupOptions options, BackupSession session, IOperationLog log, IProgress<OperationProgress> progress, CancellationToken cancellationToken)
+    {
+        BackupTarget target = await BackupChecks.RunAsync(session.Server, options, cancellationToken).ConfigureAwait(false);
+        return new LocalCluster(repository, options, session, target, log, progress);
+    }
+
+    public async Task<TimelineHistory?> ReadHistoryAsync(CancellationToken cancellationToken)
+    {
+        if (Target.Timeline == TimelineId.First)
+            return TimelineHistory.WithoutAncestors(Target.Timeline);
+        string file = Path.Combine(Target.DataDirectory, "pg_wal", Target.Timeline.HistoryFileName);
+        try
+        {
+            return TimelineHistory.Parse(Target.Timeline, await File.ReadAllTextAsync(file, cancellationToken).ConfigureAwait(false));
+        }
+        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw PgErrors.DataFileUnreadable(file, error);
+        }
+    }
+
+    public async Task<BackupStart> StartAsync(CancellationToken cancellationToken)
+    {
+        // Only for the progress: how much there is to do.
+        _size = Task.Run(() => MeasureDataDirectory(_disposed.Token), CancellationToken.None);
+        (Lsn lsn, DateTimeOffset time) = await _session.StartAsync(_options.Label, !_options.SpreadCheckpoint, cancellationToken).ConfigureAwait(false);
+        ControlFile control = await ControlFile.ReadAsync(Target.DataDirectory, cancellationToken).ConfigureAwait(false);
+        return new BackupStart(lsn, time, WalSegmentName.Containing(control.Timeline, lsn, control.WalSegmentSize));
+    }
+
+    public async Task CopyAsync(BackupCopy copy, CancellationToken cancellationToken)
+    {
+        await CopyDataDirectoryAsync(copy, cancellationToken).ConfigureAwait(false);
+        DataBytes = await _size!.ConfigureAwait(false);
+        // Read last, so that it knows of nothing that the copied files do not.
+        ControlFile last = await ControlFile.ReadAsync(Target.DataDirectory, cancellationToken).ConfigureAwait(false);
+        if (last.Timeline != copy.Start.Segment.Timeline)
+            throw PgErrors.TimelineChanged(copy.Name.Text, copy.Start.Segment.Timeline, last.Timeline);
+        await copy.Parts.WriteControlFileAsync(last.Content, cancellationToken).ConfigureAwait(false);
+    }
+
+    public Task<BackupStop> StopAsync(CancellationToken cancellationToken) => _session.StopAsync(cancellationToken);
+
+    public Task<string?> ArchiverComplaintAsync(CancellationToken cancellationToken) => _session.ArchiverComplaintAsync(cancellationToken);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _disposed.CancelAsync().ConfigureAwait(false);
+        await _session.DisposeAsync().ConfigureAwait(false); // The server gives up a backup that was not stopped.
+        if (_size is not null)
+            await ((Task)_size).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _disposed.Dispose();
+    }
+
+    private async Task CopyDataDirectoryAsync(BackupCopy copy, CancellationToken cancellationToken)
+    {
+        PageInspector? inspector = Target.Traits.HasDataChecksums
+            ? new PageInspector(
+                new PageVerifier(hasChecksums: true, copy.Start.Lsn), Target.Traits, await _session.WalEndAsync(cancellationToken).ConfigureAwait(false), _session.WalEndAsync)
+            : null;
+        var rate = new RateLimiter(_options.RateLimit);
+        int workers = _options.ThrottleLimit ?? Environment.ProcessorCount;
+        FileSelection selection = await FileSelection.PrepareAsync(
+            copy.Parent, copy.Start, Target, _session, inspector, rate, workers, _log, _progress, cancellationToken).ConfigureAwait(false);
+        var planner = new FramePlanner(_repository.Key is null ? FramePlanner.PartSize : FramePlanner.EncryptedPartSize, _log);
+        var filler = new FrameFiller(copy.Parts.Encoder, inspector, rate, _log);
+        string status = copy.Parent is null ? "Copying the data directory" : "Copying what has changed";
+        long done = 0;
+        await SessionWatch.RunAsync(
+            _session,
+            watched => PackingPipeline.RunAsync(
+                planner.PlanAsync(selection.SelectAsync(new DataDirectoryWalker(Target.DataDirectory, _log).Walk(), watched), watched),
+                filler.FillAsync,
+                async (job, token) =>
+                {
+                    await copy.Parts.AppendAsync(job, token).ConfigureAwait(false);
+                    done += job.SettledBytes;
+                    _progress.Report(new OperationProgress($"Backing up {copy.Name}", status, done, _size!.IsCompletedSuccessfully ? Math.Max(_size.Result, done) : null));
+                },
+                workers,
+                watched),
+            cancellationToken).ConfigureAwait(false);
+        if (selection.MapsLeftOut > 0)
+        {
+            _log.Warning(
+                $"The visibility maps of {selection.MapsLeftOut} relations are not in the backup: without data checksums and wal_log_hints their changes cannot be told from the pages. "
+                + "A restored cluster is right without them and VACUUM makes them anew; with wal_log_hints = on they are kept.");
+        }
+    }
+
+    private long MeasureDataDirectory(CancellationToken cancellationToken)
+    {
+        long total = 0;
+        foreach (DataDirectoryEntry entry in new DataDirectoryWalker(Target.DataDirectory, OperationLog.None).Walk())
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            total += entry.IsDirectory ? 0 : entry.Facts.Size;
+        }
+        return total;
+    }
+}
