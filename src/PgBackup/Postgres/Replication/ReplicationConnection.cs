@@ -1,0 +1,142 @@
+using System.Globalization;
+using Npgsql;
+using PgBackup.Codecs;
+using PgBackup.Errors;
+using PgBackup.Postgres.Replication.Login;
+using PgBackup.Postgres.Server;
+
+namespace PgBackup.Postgres.Replication;
+
+/// <summary>
+/// A physical replication connection, for what the driver does not speak: BASE_BACKUP. One command at a time; after a failure or a cancellation within a backup it can
+/// only be disposed of. Failures are <see cref="PgBackupException"/>, as with <see cref="ServerSession"/>.
+/// </summary>
+public sealed class ReplicationConnection : IAsyncDisposable
+{
+    private readonly WireStream _wire;
+    private readonly CommandChannel _channel;
+    private readonly IOperationLog _log;
+    private readonly string _user;
+
+    private ReplicationConnection(WireStream wire, NpgsqlConnectionStringBuilder settings, IOperationLog log)
+    {
+        _wire = wire;
+        _log = log;
+        _channel = new CommandChannel(wire, log);
+        _user = settings.Username!;
+        Server = $"{settings.Host}:{settings.Port}";
+    }
+
+    /// <summary>Host and port, for messages.</summary>
+    public string Server { get; }
+
+    /// <summary>The server's major version: 15.</summary>
+    public int MajorVersion { get; private set; }
+
+    /// <summary>
+    /// Connects and logs in; what the server says beside its answers goes into <paramref name="log"/>. Throws <c>ServerConnectionFailed</c>,
+    /// <c>AuthenticationFailed</c>, <c>InsufficientPrivilege</c>, <c>ServerAnswerUnexpected</c>, <c>ServerTooOld</c>.
+    /// </summary>
+    public static async Task<ReplicationConnection> OpenAsync(ServerConnectionSettings settings, IOperationLog? log = null, CancellationToken cancellationToken = default)
+    {
+        NpgsqlConnectionStringBuilder builder = settings.ToBuilder(null);
+        WireStream wire = await ServerLogin.OpenAsync(builder, cancellationToken).ConfigureAwait(false);
+        var connection = new ReplicationConnection(wire, builder, log ?? OperationLog.None);
+        try
+        {
+            string number = await connection.ShowAsync("server_version_num", cancellationToken).ConfigureAwait(false);
+            connection.MajorVersion = int.TryParse(number, CultureInfo.InvariantCulture, out int version) ? version / 10000
+                : throw PgErrors.ServerAnswerUnexpected(connection.Server, $"its version is '{number}'", new FormatException(number));
+            return connection.MajorVersion >= ServerSession.OldestVersion
+                ? connection
+                : throw PgErrors.ServerTooOld(connection.Server, connection.MajorVersion, ServerSession.OldestVersion);
+        }
+        catch
+        {
+            await connection.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>IDENTIFY_SYSTEM.</summary>
+    public async Task<SystemIdentity> IdentifySystemAsync(CancellationToken cancellationToken = default)
+    {
+        List<string?[]> rows = await QueryAsync("IDENTIFY_SYSTEM", cancellationToken).ConfigureAwait(false);
+        return rows is [[{ } system, { } timeline, { } flushed, ..]]
+            ? new SystemIdentity(ulong.Parse(system, CultureInfo.InvariantCulture), TimelineId.Parse(timeline), Lsn.Parse(flushed))
+            : throw PgErrors.ServerAnswerUnexpected(Server, "it does not identify itself", new FormatException());
+    }
+
+    /// <summary>The value of a setting.</summary>
+    /// <param name="name">A plain name.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public async Task<string> ShowAsync(string name, CancellationToken cancellationToken = default)
+    {
+        List<string?[]> rows = await QueryAsync($"SHOW {name}", cancellationToken).ConfigureAwait(false);
+        return rows is [[{ } value]] ? value : throw PgErrors.ServerAnswerUnexpected(Server, $"it does not say what '{name}' is", new FormatException());
+    }
+
+    /// <summary>
+    /// Starts a base backup; returns once the server has made its checkpoint. The compressions of the request are tried in their order, then none.
+    /// </summary>
+    public async Task<BaseBackupStream> StartBaseBackupAsync(BaseBackupRequest request, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            foreach (CompressionMethod compression in MajorVersion >= 15 ? request.Compressions : [])
+            {
+                try
+                {
+                    return await BaseBackupStream.BeginAsync(this, _channel, _wire, request, compression, cancellationToken).ConfigureAwait(false);
+                }
+                catch (ServerReportException error) when (IsRefusedCompression(error.Report))
+                {
+                    _log.Verbose($"The server does not compress with {compression}: {error.Report.Text}");
+                }
+            }
+            return await BaseBackupStream.BeginAsync(this, _channel, _wire, request, CompressionMethod.None, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception error) when (Translate(error) is { } known)
+        {
+            throw known;
+        }
+    }
+
+    /// <summary>Closes the connection; a backup that is running is given up by the server.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (!_channel.IsBusy)
+        {
+            try
+            {
+                using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(1));
+                await _wire.SendAsync('X', default, limit.Token).ConfigureAwait(false);
+            }
+            catch (Exception error) when (error is IOException or ObjectDisposedException or OperationCanceledException)
+            {
+                // It is gone already.
+            }
+        }
+        await _wire.DisposeAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>The catalogue's error for a failure of this connection; null for what is none.</summary>
+    internal PgBackupException? Translate(Exception error) => error is ServerReportException report
+        ? ReplicationErrors.OfCommand(report, Server, _user)
+        : ReplicationErrors.OfConnection(error, Server);
+
+    private static bool IsRefusedCompression(ServerReport report) =>
+        report.SqlState is PostgresErrorCodes.FeatureNotSupported or PostgresErrorCodes.SyntaxError or PostgresErrorCodes.InvalidParameterValue;
+
+    private async Task<List<string?[]>> QueryAsync(string command, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _channel.QueryAsync(command, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception error) when (Translate(error) is { } known)
+        {
+            throw known;
+        }
+    }
+}
