@@ -40,6 +40,7 @@ internal sealed class ArchiveCursor(CommandChannel channel, WireStream wire, boo
             if (!typed && _begun > tablespaces.Count)
                 return ArchiveStep.Finished;
             await channel.RequireAsync('H', cancellationToken).ConfigureAwait(false);
+            await wire.ReadBodyAsync(cancellationToken).ConfigureAwait(false); // Formats of columns; what remains of a message is taken for data.
             _copying = true;
             if (!typed)
                 return Begin();

@@ -19,13 +19,16 @@ internal sealed class AllowedMethods
         _negated = names[0].StartsWith('!');
         if (names.Any(name => name.StartsWith('!') != _negated))
             throw PgErrors.ConnectionSettingsInvalid("the required authentication methods are partly excluded and partly not.");
-        _names = new HashSet<string>(names.Select(name => name.TrimStart('!')), StringComparer.OrdinalIgnoreCase);
+        _names = [.. names.Select(Normal)];
     }
 
     /// <summary>Throws when the server asks for a method that the settings do not allow; <c>none</c> is a login without any.</summary>
     public void Require(string method)
     {
-        if (_names is not null && _names.Contains(method) == _negated)
+        if (_names is not null && _names.Contains(Normal(method)) == _negated)
             throw new LoginRefusedException($"it wants the authentication method '{method}', which the required methods exclude");
     }
+
+    // libpq writes scram-sha-256, Npgsql ScramSHA256.
+    private static string Normal(string name) => name.TrimStart('!').Replace("-", "", StringComparison.Ordinal).ToLowerInvariant();
 }
