@@ -19,12 +19,12 @@ internal sealed class RecoveredServer : IAsyncDisposable
         _connectionString = connectionString;
     }
 
-    public static async Task<RecoveredServer> StartAsync(BackedUpCluster source, string dataDirectory)
+    public static async Task<RecoveredServer> StartAsync(BackedUpCluster source, string dataDirectory, string settings = "")
     {
         int port = FreePort();
         await File.AppendAllTextAsync(Path.Combine(dataDirectory, "postgresql.auto.conf"),
             $"\nrestore_command = 'cp {source.RepositoryPath}/wal_005/%f %p'\narchive_mode = off\nport = {port}\nunix_socket_directories = ''\n"
-            + "listen_addresses = '127.0.0.1'\nhot_standby = off\nfsync = off\n");
+            + "listen_addresses = '127.0.0.1'\nhot_standby = off\nfsync = off\n" + settings);
         await File.WriteAllTextAsync(Path.Combine(dataDirectory, "recovery.signal"), "");
         ServerAccount.Current.Own(dataDirectory);
         string pgCtl = source.Cluster.Tools.Tool("pg_ctl");
@@ -38,6 +38,8 @@ internal sealed class RecoveredServer : IAsyncDisposable
         }
         return new RecoveredServer(dataDirectory, pgCtl, $"Host=127.0.0.1;Port={port};Username=postgres;Database=postgres;Pooling=false");
     }
+
+    public string ConnectionStringFor(string database) => new NpgsqlConnectionStringBuilder(_connectionString) { Database = database }.ConnectionString;
 
     public async Task<T> ScalarAsync<T>(string sql)
     {

@@ -5,7 +5,7 @@ using PgBackup.Restore;
 using PgBackup.Restore.Planning;
 using PgBackup.Tests.Kit;
 
-namespace PgBackup.Tests.Backup;
+namespace PgBackup.Tests.Backup.Deltas;
 
 public sealed class DeltaBackupTests
 {
@@ -26,8 +26,13 @@ public sealed class DeltaBackupTests
         string expected = await Fingerprint(source.Cluster);
         await source.Cluster.ExecuteAsync("SELECT pg_switch_wal()");
         await source.WaitForArchiveAsync();
-        await using RecoveredServer restored = await RecoveredServer.StartAsync(source, delta.Name);
-        Assert.Equal(expected, await restored.ScalarAsync<string>(FingerprintSql));
+        using var folder = new TempFolder();
+        await WalGRestore.ForwardAsync(source.RepositoryPath, delta.Name, folder.Combine("forward"));
+        await using (RecoveredServer restored = await RecoveredServer.StartAsync(source, folder.Combine("forward")))
+            Assert.Equal(expected, await restored.ScalarAsync<string>(FingerprintSql));
+        await WalGRestore.ReverseAsync(source.RepositoryPath, delta.Name, folder.Combine("reverse"));
+        await using (RecoveredServer restored = await RecoveredServer.StartAsync(source, folder.Combine("reverse")))
+            Assert.Equal(expected, await restored.ScalarAsync<string>(FingerprintSql));
     }
 
     internal const string FingerprintSql = "SELECT md5(string_agg(t::text, ',' ORDER BY id)) FROM t";

@@ -1,0 +1,87 @@
+using PgBackup.Backup;
+using PgBackup.Postgres.Server;
+using PgBackup.Tests.Kit;
+
+namespace PgBackup.Tests.Backup.Deltas;
+
+/// <summary>Random histories, chains of deltas over them, and every chain restored as wal-g would: the cluster is the one that was backed up, row for row and page for page.</summary>
+public sealed class DeltaHistoryTests
+{
+    [Theory]
+    [InlineData(Way.Scan)]
+    [InlineData(Way.ScanWithoutChecksums)]
+    [InlineData(Way.Summaries)]
+    public Task AnyHistoryRestores(Way way) => RunAsync(way, Random.Shared.Next(), deltas: 3);
+
+    [Theory]
+    [Trait("Category", "Full")]
+    [InlineData(Way.Scan)]
+    [InlineData(Way.ScanWithoutChecksums)]
+    [InlineData(Way.Summaries)]
+    public async Task LongChainsRestore(Way way)
+    {
+        for (int round = 0; round < 10; round++)
+            await RunAsync(way, Random.Shared.Next(), deltas: 7);
+    }
+
+    /// <summary>How changes are found.</summary>
+    public enum Way
+    {
+        Scan,
+        ScanWithoutChecksums,
+        Summaries,
+    }
+
+    private static async Task RunAsync(Way way, int seed, int deltas)
+    {
+        PostgresClusterOptions options = new()
+        {
+            Tools = way == Way.Summaries ? PostgresTools.OfMajor(17) : PostgresTools.OfMajor(15),
+            DataChecksums = way == Way.Scan,
+            Settings = way == Way.Summaries ? new Dictionary<string, string> { ["summarize_wal"] = "on" } : [],
+        };
+        await using BackedUpCluster source = await BackedUpCluster.RunAsync(options);
+        var history = new RandomHistory(source.Cluster, seed);
+        await history.BeginAsync();
+        var random = new Random(seed);
+        var taken = new List<(string Name, string Content)>();
+        for (int i = 0; i <= deltas; i++)
+        {
+            await history.StepAsync(random.Next(1, 12));
+            string content = await ClusterContent.DescribeAsync(source.Cluster.ConnectionStringFor);
+            BackupOptions request = source.Options with
+            {
+                Server = new ServerConnectionSettings { ConnectionString = source.Cluster.ConnectionString },
+                Type = i == 0 ? BackupTypeRequest.Full : BackupTypeRequest.Delta,
+                DeltaOrigin = random.Next(4) == 0 ? DeltaOrigin.LatestFull : DeltaOrigin.Latest,
+            };
+            var log = new RecordingLog();
+            BackupResult result = await source.BackUpAsync(request, log);
+            if (i > 0 && way == Way.Summaries)
+                Assert.Contains(log.Of(LogLevel.Verbose), line => line.Contains("taken from WAL summaries", StringComparison.Ordinal));
+            taken.Add((result.Name, content));
+            await new WalGBackupChecker(source.RepositoryPath, result.Name).CheckAsync();
+        }
+        int earlier = random.Next(1, deltas);
+        foreach ((string name, string content) in new[] { taken[^1], taken[earlier] })
+            await CompareAsync(source, name, content, history.Told);
+    }
+
+    private static async Task CompareAsync(BackedUpCluster source, string name, string content, string told)
+    {
+        using var folder = new TempFolder();
+        string data = folder.Combine("data");
+        var spaces = new Dictionary<string, string>();
+        foreach (string link in Directory.GetFileSystemEntries(Path.Combine(source.Cluster.DataDirectory, "pg_tblspc")))
+            spaces[Path.GetFileName(link)] = folder.Combine("space-" + Path.GetFileName(link));
+        await WalGRestore.ForwardAsync(source.RepositoryPath, name, data, spaces);
+        foreach (string space in spaces.Values)
+            ServerAccount.Current.Own(space);
+        // tablespace_map would lead the server back to the source's folders.
+        File.WriteAllText(Path.Combine(data, "tablespace_map"), string.Concat(spaces.Select(s => $"{s.Key} {s.Value}\n")));
+        await using RecoveredServer restored = await RecoveredServer.StartAsync(source, data, "recovery_target = 'immediate'\nrecovery_target_action = 'promote'\n");
+        Assert.Equal($"{name}\n{content}", $"{name}\n{await ClusterContent.DescribeAsync(restored.ConnectionStringFor)}");
+        string faults = await ClusterContent.FaultsAsync(restored.ConnectionStringFor("postgres"));
+        Assert.True(faults.Length == 0, $"{name}: {faults}\n{told}");
+    }
+}
