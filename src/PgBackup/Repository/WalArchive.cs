@@ -1,7 +1,9 @@
 using System.Runtime.CompilerServices;
 using System.Text;
 using PgBackup.Codecs;
+using PgBackup.Errors;
 using PgBackup.Postgres.Files;
+using PgBackup.Postgres.WalRecords;
 using PgBackup.Storage;
 
 namespace PgBackup.Repository;
@@ -52,6 +54,25 @@ public static class WalArchive
         {
             using var reader = new StreamReader(source, Encoding.UTF8);
             return TimelineHistory.Parse(timeline, await reader.ReadToEndAsync(cancellationToken).ConfigureAwait(false));
+        }
+    }
+
+    /// <summary>What the first page of an archived segment says: the cluster, the size, the server's version. Null when it cannot be read, or is gone: then it says nothing.</summary>
+    public static async Task<WalSegmentHeader?> TryReadHeaderAsync(BackupRepository repository, string key, CancellationToken cancellationToken = default)
+    {
+        byte[] head = new byte[WalPageHeader.LongSize];
+        try
+        {
+            Stream source = await repository.OpenDecodedAsync(key, cancellationToken).ConfigureAwait(false);
+            await using (source.ConfigureAwait(false))
+            {
+                int read = await source.ReadAtLeastAsync(head, head.Length, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false);
+                return WalSegmentHeader.TryRead(head.AsSpan(0, read));
+            }
+        }
+        catch (PgBackupException error) when (error.Id is "ObjectNotFound" or "ObjectDamaged" or "EncryptionKeyInvalid")
+        {
+            return null;
         }
     }
 

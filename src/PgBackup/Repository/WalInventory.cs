@@ -54,6 +54,39 @@ public sealed class WalInventory
             ? WalSegmentName.Of(timeline, (last >> 32) * size.SegmentsPerLogId + (uint)last, size)
             : null;
 
+    /// <summary>How many segments a timeline has, those that are there twice counted twice.</summary>
+    internal int CountOf(TimelineId timeline) => _timelines.TryGetValue(timeline, out SortedSegments? segments) ? segments.Count : 0;
+
+    /// <summary>A timeline's segment by its place in their order.</summary>
+    internal WalSegmentName At(TimelineId timeline, int place)
+    {
+        ulong number = _timelines[timeline][place].Number;
+        return new WalSegmentName(timeline, (uint)(number >> 32), (uint)number);
+    }
+
+    /// <summary>The place of a segment, or of the first one behind it.</summary>
+    internal int PlaceOf(WalSegmentName segment) =>
+        _timelines.TryGetValue(segment.Timeline, out SortedSegments? segments) ? segments.PlaceOf(NumberOf(segment)) : 0;
+
+    /// <summary>The same with some of the segments only.</summary>
+    internal WalInventory Only(Func<TimelineId, int, bool> keep)
+    {
+        var part = new WalInventory();
+        part._histories.AddRange(_histories);
+        foreach ((TimelineId timeline, SortedSegments all) in _timelines)
+        {
+            var kept = new SortedSegments();
+            for (int place = 0; place < all.Count; place++)
+            {
+                if (keep(timeline, place))
+                    kept.Add(all[place]);
+            }
+            if (kept.Count > 0)
+                part._timelines[timeline] = kept;
+        }
+        return part;
+    }
+
     private static ulong NumberOf(WalSegmentName segment) => ((ulong)segment.LogId << 32) | segment.Segment;
 
     private Entry? Find(WalSegmentName segment) =>
@@ -77,6 +110,10 @@ public sealed class WalInventory
 
         public ulong? Last => _entries.Count == 0 ? null : _entries[^1].Number;
 
+        public int Count => _entries.Count;
+
+        public Entry this[int place] => _entries[place];
+
         public void Add(Entry entry) => _entries.Add(entry);
 
         public void Sort() => _entries.Sort(static (a, b) => a.Number != b.Number
@@ -84,6 +121,12 @@ public sealed class WalInventory
             : s_preference[a.Method].CompareTo(s_preference[b.Method]));
 
         public Entry? Find(ulong number)
+        {
+            int place = PlaceOf(number);
+            return place < _entries.Count && _entries[place].Number == number ? _entries[place] : null;
+        }
+
+        public int PlaceOf(ulong number)
         {
             int low = 0, high = _entries.Count;
             while (low < high)
@@ -94,7 +137,7 @@ public sealed class WalInventory
                 else
                     high = middle;
             }
-            return low < _entries.Count && _entries[low].Number == number ? _entries[low] : null;
+            return low;
         }
 
         private static int[] Preference()

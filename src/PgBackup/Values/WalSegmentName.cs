@@ -12,7 +12,8 @@ public readonly record struct WalSegmentName : IComparable<WalSegmentName>
     /// <summary>The number of digits.</summary>
     public const int Length = 24;
 
-    private WalSegmentName(TimelineId timeline, uint logId, uint segment)
+    /// <summary>The name out of its three numbers, whatever the segment size.</summary>
+    internal WalSegmentName(TimelineId timeline, uint logId, uint segment)
     {
         Timeline = timeline;
         LogId = logId;

@@ -37,27 +37,47 @@ internal sealed class RestoreLab : IAsyncDisposable
 
     public string RestoreCommand { get; set; } = "";
 
-    public static async Task<RestoreLab> StartAsync(PostgresClusterOptions? options = null)
+    public static async Task<RestoreLab> StartAsync(PostgresClusterOptions? options = null, WalSegmentName? firstSegment = null)
     {
         var lab = new RestoreLab();
-        options ??= new PostgresClusterOptions();
+        lab.RestoreCommand = $"cp '{lab.WalFolder}/%f' '%p'";
+        lab.Cluster = await lab.RunClusterAsync(options ?? new PostgresClusterOptions(), firstSegment);
+        return lab;
+    }
+
+    /// <summary>Runs a cluster that archives into the repository, and has a table; its log begins with <paramref name="firstSegment"/> when given.</summary>
+    public async Task<PostgresCluster> RunClusterAsync(PostgresClusterOptions options, WalSegmentName? firstSegment = null)
+    {
         var settings = new Dictionary<string, string>(options.Settings)
         {
             ["archive_mode"] = "on",
-            ["archive_command"] = lab.ArchiveCommand,
+            ["archive_command"] = ArchiveCommand,
             ["autovacuum"] = "off", // Its transactions would come between those that a test counts.
         };
-        lab.RestoreCommand = $"cp '{lab.WalFolder}/%f' '%p'";
-        lab.Cluster = await PostgresCluster.RunAsync(options with { Settings = settings });
-        await lab.Cluster.ExecuteAsync("CREATE TABLE t (v text)");
-        return lab;
+        PostgresCluster cluster = await PostgresCluster.CreateAsync(options with { Settings = settings });
+        try
+        {
+            if (firstSegment is { } segment)
+                (await ServerAccount.Current.RunAsync(cluster.Tools.Tool("pg_resetwal"), ["-l", segment.ToString(), "-D", cluster.DataDirectory])).EnsureSuccess();
+            await cluster.StartAsync();
+            await cluster.ExecuteAsync("CREATE TABLE t (v text)");
+            return cluster;
+        }
+        catch
+        {
+            await cluster.DisposeAsync();
+            throw;
+        }
     }
 
     public string ArchiveCommand => $"cp '%p' '{WalFolder}/.%f' && mv '{WalFolder}/.%f' '{WalFolder}/%f'";
 
-    public async Task<BackupResult> BackupAsync()
+    public Task<BackupResult> BackupAsync() => BackupAsync(Cluster.ConnectionString);
+
+    /// <summary>Backs up another server than the lab's own into the same repository.</summary>
+    public async Task<BackupResult> BackupAsync(string connectionString, bool newLineage = false)
     {
-        var options = new BackupOptions { Server = new ServerConnectionSettings { ConnectionString = Cluster.ConnectionString } };
+        var options = new BackupOptions { Server = new ServerConnectionSettings { ConnectionString = connectionString }, NewLineage = newLineage };
         await using ClusterBackupJob job = await ClusterBackupJob.PrepareAsync(Repository, options);
         return await job.RunAsync();
     }
@@ -74,9 +94,17 @@ internal sealed class RestoreLab : IAsyncDisposable
     public async Task<Lsn> LsnAsync() => Lsn.Parse(await Cluster.ScalarAsync<string>("SELECT pg_current_wal_insert_lsn()::text"));
 
     /// <summary>Ends the segment and waits until it is archived.</summary>
-    public async Task ArchiveAsync()
+    public async Task ArchiveAsync() => await WaitForArchiveAsync(await Cluster.ScalarAsync<string>(SwitchOf(Cluster)));
+
+    /// <summary>The same of a server that was restored.</summary>
+    public async Task ArchiveAsync(RestoreResult server) => await WaitForArchiveAsync(await QueryAsync(server, SwitchOf(Cluster)));
+
+    /// <summary>The statement that ends the segment and says which one that was; when nothing was written since the last switch, the one before.</summary>
+    public static string SwitchOf(PostgresCluster cluster) =>
+        cluster.Tools.Major >= 14 ? "SELECT pg_walfile_name(pg_switch_wal() - 1)" : "SELECT pg_walfile_name(pg_switch_wal())";
+
+    public async Task WaitForArchiveAsync(string segment)
     {
-        string segment = await Cluster.ScalarAsync<string>("SELECT pg_walfile_name(pg_switch_wal())");
         for (int i = 0; !File.Exists(Path.Combine(WalFolder, segment)); i++)
         {
             Assert.True(i < 600, $"{segment} was not archived.");
@@ -108,9 +136,11 @@ internal sealed class RestoreLab : IAsyncDisposable
     /// <summary>The rows of the restored server, one string.</summary>
     public static Task<string> RowsAsync(RestoreResult result) => QueryAsync(result, "SELECT coalesce(string_agg(v, ',' ORDER BY v), '') FROM t");
 
+    public static string ConnectionStringOf(RestoreResult result) => $"Host=127.0.0.1;Port={result.Port};Username=postgres;Database=postgres;Pooling=false";
+
     public static async Task<string> QueryAsync(RestoreResult result, string sql)
     {
-        await using NpgsqlConnection connection = new($"Host=127.0.0.1;Port={result.Port};Username=postgres;Database=postgres;Pooling=false");
+        await using NpgsqlConnection connection = new(ConnectionStringOf(result));
         await connection.OpenAsync();
         await using NpgsqlCommand command = new(sql, connection);
         return (await command.ExecuteScalarAsync())?.ToString() ?? "";

@@ -12,6 +12,8 @@ namespace PgBackup.Restore.Planning;
 /// <summary>Everything that the repository knows of one cluster's past: its backups, its timelines, its WAL.</summary>
 internal sealed class ClusterPast
 {
+    private const int HistoriesAtOnce = 8;
+
     private readonly Dictionary<TimelineId, TimelineHistory> _histories = [];
 
     private ClusterPast(BackupRepository repository, IReadOnlyList<ClusterBackup> backups, WalInventory inventory, WalSegmentSize segmentSize)
@@ -28,30 +30,36 @@ internal sealed class ClusterPast
     /// <summary>The cluster's complete backups, oldest first.</summary>
     public IReadOnlyList<ClusterBackup> Backups { get; }
 
-    /// <summary>What the archive holds.</summary>
+    /// <summary>What the archive holds of its log.</summary>
     public WalInventory Inventory { get; }
 
     /// <summary>The size of the cluster's segments.</summary>
     public WalSegmentSize SegmentSize { get; }
 
-    /// <summary>The cluster.</summary>
+    /// <summary>The cluster; null for backups that do not say.</summary>
     public ulong? SystemIdentifier => Backups.Count == 0 ? null : Backups[^1].SystemIdentifier;
 
     /// <summary>
-    /// Reads the past of every cluster in the repository: more than one where a lineage ended (pg_upgrade) and another began.
+    /// Reads the past of every cluster in the repository: more than one where a lineage ended (pg_upgrade) and another began. Each has its own log and its own
+    /// history files, whatever the others' are called.
     /// </summary>
     public static async Task<IReadOnlyList<ClusterPast>> ReadAllAsync(BackupRepository repository, IReadOnlyList<ClusterBackup> catalog, CancellationToken cancellationToken)
     {
         WalInventory inventory = await WalInventory.LoadAsync(repository, cancellationToken).ConfigureAwait(false);
+        IGrouping<ulong?, ClusterBackup>[] clusters = [.. catalog.Where(IsUsable).GroupBy(b => b.SystemIdentifier)];
+        var known = clusters.Select(c => c.Key).OfType<ulong>().ToHashSet();
+        WalLineages lineages = await WalLineages.ReadAsync(repository, inventory, known, cancellationToken).ConfigureAwait(false);
+        IReadOnlyList<TimelineHistory> histories = await ReadHistoriesAsync(repository, inventory, cancellationToken).ConfigureAwait(false);
         var pasts = new List<ClusterPast>();
-        foreach (IGrouping<ulong?, ClusterBackup> cluster in catalog.Where(IsUsable).GroupBy(b => b.SystemIdentifier))
+        foreach (IGrouping<ulong?, ClusterBackup> cluster in clusters)
         {
             ClusterBackup[] backups = [.. cluster];
-            var past = new ClusterPast(repository, backups, inventory, await ClusterWal.SegmentSizeAsync(repository, backups, cancellationToken).ConfigureAwait(false));
-            foreach (TimelineId timeline in inventory.Histories)
+            WalSegmentSize size = await ClusterWal.SegmentSizeAsync(repository, backups, cancellationToken).ConfigureAwait(false);
+            var past = new ClusterPast(repository, backups, cluster.Key is { } own ? lineages.Of(own) : inventory, size);
+            foreach (TimelineHistory history in histories)
             {
-                if (await WalArchive.ReadHistoryAsync(repository, timeline, cancellationToken).ConfigureAwait(false) is { } history)
-                    past._histories[timeline] = history;
+                if (cluster.Key is not { } identifier || lineages.MayBeOf(identifier, history, size))
+                    past._histories[history.Timeline] = history;
             }
             pasts.Add(past);
         }
@@ -74,6 +82,15 @@ internal sealed class ClusterPast
 
     /// <summary>The WAL along a history.</summary>
     public WalPath PathOf(TimelineHistory history) => new(Inventory, history, SegmentSize);
+
+    private static async Task<IReadOnlyList<TimelineHistory>> ReadHistoriesAsync(BackupRepository repository, WalInventory inventory, CancellationToken cancellationToken)
+    {
+        var read = new TimelineHistory?[inventory.Histories.Count];
+        var options = new ParallelOptions { MaxDegreeOfParallelism = HistoriesAtOnce, CancellationToken = cancellationToken };
+        await Parallel.ForAsync(0, read.Length, options, async (i, token) =>
+            read[i] = await WalArchive.ReadHistoryAsync(repository, inventory.Histories[i], token).ConfigureAwait(false)).ConfigureAwait(false);
+        return [.. read.OfType<TimelineHistory>()];
+    }
 
     private static bool IsUsable(ClusterBackup backup) => backup is { Status: BackupStatus.Complete, StartLsn: not null, FinishLsn: not null };
 }

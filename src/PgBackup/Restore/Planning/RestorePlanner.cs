@@ -33,12 +33,12 @@ public static class RestorePlanner
                 : PgErrors.NoBackups(repository.Location));
 
         var warnings = new List<string>();
-        TimelineHistory history = ChooseHistory(past, request, named);
+        TimelineHistory history = ChooseHistory(past, pasts, request, named);
         List<ClusterBackup> candidates = [.. past.BackupsOn(history).Where(b => named is null || b.Name == named.Name)];
         while (true)
         {
             var finder = new TargetFinder(past, history, request.Target, candidates, progress);
-            Reach reach = await FindAsync(past, finder, request, named, progress, cancellationToken).ConfigureAwait(false);
+            Reach reach = await FindAsync(past, pasts, finder, request, named, progress, cancellationToken).ConfigureAwait(false);
             try
             {
                 // Side by side, because each costs a store at a distance several round trips; of several failures the first one's is told.
@@ -72,7 +72,7 @@ public static class RestorePlanner
             : catalog.FirstOrDefault(b => b.Name == name)) ?? throw PgErrors.BackupNotFound(name, repository.Location);
 
     /// <summary>The newest timeline that leads on from a backup, as PostgreSQL's <c>latest</c>; or the one that was asked for.</summary>
-    private static TimelineHistory ChooseHistory(ClusterPast past, RestoreRequest request, ClusterBackup? named)
+    private static TimelineHistory ChooseHistory(ClusterPast past, IReadOnlyList<ClusterPast> pasts, RestoreRequest request, ClusterBackup? named)
     {
         bool Usable(TimelineHistory history) => past.BackupsOn(history).Any(b => named is null || b.Name == named.Name);
         if (request.Timeline is { } asked)
@@ -80,6 +80,12 @@ public static class RestorePlanner
             TimelineHistory history = past.HistoryOf(asked);
             if (Usable(history))
                 return history;
+            if (named is null && !past.Timelines().Contains(asked) && pasts.FirstOrDefault(p => p.BackupsOn(p.HistoryOf(asked)).Count > 0) is { } other)
+            {
+                throw PgErrors.TargetNotReachable(
+                    request.Target.ToString(), $"timeline {asked} is not one of the cluster with the newest backups, but of {Describe(other)}.",
+                    $"Give -Name too, to restore that cluster: -Name {other.BackupsOn(other.HistoryOf(asked))[^1].Name} -Timeline {asked}.");
+            }
             throw PgErrors.TargetNotReachable(
                 request.Target.ToString(),
                 past.Timelines().Contains(asked)
@@ -96,7 +102,8 @@ public static class RestorePlanner
     }
 
     private static async Task<Reach> FindAsync(
-        ClusterPast past, TargetFinder finder, RestoreRequest request, ClusterBackup? named, IProgress<OperationProgress> progress, CancellationToken cancellationToken)
+        ClusterPast past, IReadOnlyList<ClusterPast> pasts, TargetFinder finder, RestoreRequest request, ClusterBackup? named, IProgress<OperationProgress> progress,
+        CancellationToken cancellationToken)
     {
         try
         {
@@ -104,25 +111,43 @@ public static class RestorePlanner
         }
         catch (PgBackupException error) when (error.Id is "TargetNotReachable" or "WalGapDetected" && request.Timeline is null)
         {
-            if (await OtherTimelineAsync(past, finder, request, named, progress, cancellationToken).ConfigureAwait(false) is not { } other)
-                throw;
-            throw PgErrors.TargetNotReachable(request.Target.ToString(), $"{error.Message} It lies on timeline {other}.", $"Give -Timeline {other} to follow that one.");
+            if (await ElsewhereAsync(past, finder.Path.History.Timeline, request, named, progress, cancellationToken).ConfigureAwait(false) is { } branch)
+            {
+                throw PgErrors.TargetNotReachable(
+                    request.Target.ToString(), $"{error.Message} It lies on timeline {branch.Timeline}.", $"Give -Timeline {branch.Timeline} to follow that one.");
+            }
+            // The end of a log, or of a backup, is no point that somebody could have meant another cluster by.
+            bool isPoint = request.Target.Kind is not (RestoreTargetKind.Latest or RestoreTargetKind.Immediate);
+            foreach (ClusterPast other in pasts.Where(p => isPoint && named is null && p != past).OrderByDescending(p => p.Backups[^1].StartTime))
+            {
+                if (await ElsewhereAsync(other, null, request, null, progress, cancellationToken).ConfigureAwait(false) is { } found)
+                {
+                    throw PgErrors.TargetNotReachable(
+                        request.Target.ToString(), $"{error.Message} It lies in the past of {Describe(other)}.",
+                        $"Give -Name {found.Backup} -Timeline {found.Timeline} to restore that cluster.");
+                }
+            }
+            throw;
         }
     }
 
-    private static async Task<TimelineId?> OtherTimelineAsync(
-        ClusterPast past, TargetFinder tried, RestoreRequest request, ClusterBackup? named, IProgress<OperationProgress> progress, CancellationToken cancellationToken)
+    private static string Describe(ClusterPast past) =>
+        $"another cluster in this repository, {past.SystemIdentifier}{(past.Backups[^1].ServerVersion is { } version ? $" (PostgreSQL {version})" : "")}";
+
+    /// <summary>Looks for the target along the timelines that were not tried yet, newest first.</summary>
+    private static async Task<(TimelineId Timeline, string Backup)?> ElsewhereAsync(
+        ClusterPast past, TimelineId? tried, RestoreRequest request, ClusterBackup? named, IProgress<OperationProgress> progress, CancellationToken cancellationToken)
     {
         foreach (TimelineId timeline in past.Timelines())
         {
             TimelineHistory history = past.HistoryOf(timeline);
             ClusterBackup[] candidates = [.. past.BackupsOn(history).Where(b => named is null || b.Name == named.Name)];
-            if (timeline == tried.Path.History.Timeline || candidates.Length == 0)
+            if (timeline == tried || candidates.Length == 0)
                 continue;
             try
             {
-                await new TargetFinder(past, history, request.Target, candidates, progress).FindAsync(cancellationToken).ConfigureAwait(false);
-                return timeline;
+                Reach reach = await new TargetFinder(past, history, request.Target, candidates, progress).FindAsync(cancellationToken).ConfigureAwait(false);
+                return (timeline, reach.Backup.Name);
             }
             catch (PgBackupException error) when (error.Id is "TargetNotReachable" or "WalGapDetected" or "WalDamaged")
             {

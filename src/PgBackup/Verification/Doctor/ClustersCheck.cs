@@ -61,21 +61,8 @@ internal static class ClustersCheck
         var found = new List<ulong>();
         foreach (ArchivedWalFile item in (await context.WalAsync(cancellationToken).ConfigureAwait(false)).NewestSegments)
         {
-            byte[] head = new byte[WalPageHeader.LongSize];
-            try
-            {
-                Stream source = await context.Repository.OpenDecodedAsync(item.Object.Key, cancellationToken).ConfigureAwait(false);
-                await using (source.ConfigureAwait(false))
-                {
-                    int read = await source.ReadAtLeastAsync(head, head.Length, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false);
-                    if (WalSegmentHeader.TryRead(head.AsSpan(0, read)) is { } header)
-                        found.Add(header.SystemIdentifier);
-                }
-            }
-            catch (PgBackupException error) when (error.Id is "ObjectNotFound" or "ObjectDamaged" or "EncryptionKeyInvalid")
-            {
-                continue;
-            }
+            if (await WalArchive.TryReadHeaderAsync(context.Repository, item.Object.Key, cancellationToken).ConfigureAwait(false) is { } header)
+                found.Add(header.SystemIdentifier);
         }
         return found;
     }
