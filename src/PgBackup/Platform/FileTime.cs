@@ -28,6 +28,20 @@ internal readonly record struct FileTime(long Seconds, int Nanoseconds) : ICompa
         return true;
     }
 
+    /// <summary>The time so many nanoseconds after 1970 began, or before.</summary>
+    public static FileTime FromNanoseconds(long value)
+    {
+        long seconds = Math.DivRem(value, 1_000_000_000, out long rest);
+        return rest < 0 ? new FileTime(seconds - 1, (int)rest + 1_000_000_000) : new FileTime(seconds, (int)rest);
+    }
+
+    /// <summary>A time that is known to 100 ns.</summary>
+    public static FileTime From(DateTimeOffset time)
+    {
+        long seconds = time.ToUnixTimeSeconds();
+        return new FileTime(seconds, (int)((time - DateTimeOffset.UnixEpoch).Ticks - (seconds * TimeSpan.TicksPerSecond)) * 100);
+    }
+
     /// <summary>The same, to 100 ns.</summary>
     public DateTimeOffset ToDateTimeOffset() => DateTimeOffset.FromUnixTimeSeconds(Seconds).AddTicks(Nanoseconds / 100);
 

@@ -107,6 +107,16 @@ internal static partial class Posix
         return error is NoEntry or NotADirectory || (followLinks && error == s_linkLoop) ? null : throw LastError($"read the facts of '{path}'");
     }
 
+    /// <summary>Sets the modification time of an open file, to the nanosecond where the file system keeps it so; the access time stays.</summary>
+    public static unsafe void SetModified(SafeFileHandle handle, FileTime time)
+    {
+        long* times = stackalloc long[4];
+        (times[0], times[1]) = (0, OperatingSystem.IsMacOS() ? -2 : (1L << 30) - 2); // UTIME_OMIT
+        (times[2], times[3]) = (time.Seconds, time.Nanoseconds);
+        if (FUTimeNs(handle, times) != 0)
+            throw LastError("set the time of an open file");
+    }
+
     /// <summary>Asks the kernel to begin writing a range of a file, so that the sync at its end has little left to do.</summary>
     public static void BeginWriteBack(SafeFileHandle handle, long offset, long length)
     {
@@ -187,6 +197,9 @@ internal static partial class Posix
 
     [LibraryImport("libc", EntryPoint = "fchown", SetLastError = true)]
     private static partial int FChown(SafeFileHandle handle, uint user, uint group);
+
+    [LibraryImport("libc", EntryPoint = "futimens", SetLastError = true)]
+    private static unsafe partial int FUTimeNs(SafeFileHandle handle, long* times);
 
     [LibraryImport("libc", EntryPoint = "sync_file_range", SetLastError = true)]
     private static partial int SyncFileRange(SafeFileHandle handle, long offset, long length, uint flags);

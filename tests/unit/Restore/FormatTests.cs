@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using FsCheck;
 using FsCheck.Fluent;
-using Microsoft.Win32.SafeHandles;
 using PgBackup.Repository;
 using PgBackup.Restore.Fetching;
 using PgBackup.Restore.Starting;
@@ -31,10 +30,11 @@ public sealed class FormatTests
             byte[] increment = Increment(current, changed);
 
             string path = folder.Combine("file");
-            File.WriteAllBytes(path, old);
-            using (SafeFileHandle handle = File.OpenHandle(path, FileMode.Open, FileAccess.Write))
+            using (DestinationFile file = new(path, File.OpenHandle(path, FileMode.Create, FileAccess.Write)))
             {
-                var writer = new IncrementWriter(handle, increment.Length);
+                file.SetLength(current.Length);
+                var ledger = new PageLedger(default);
+                var writer = new IncrementWriter(file, increment.Length, ledger.Take);
                 for (int at = 0; at < increment.Length;)
                 {
                     int piece = Math.Min(increment.Length - at, random.Next(1, 9000));
@@ -42,6 +42,7 @@ public sealed class FormatTests
                     at += piece;
                 }
                 writer.Complete();
+                ledger.WriteOpen(file, old, 0);
             }
             Assert.Equal(current, File.ReadAllBytes(path));
         }).QuickCheckThrowOnFailure();
@@ -89,15 +90,15 @@ public sealed class FormatTests
         var parts = new List<string>();
         Assert.True(await FilesMetadataReader.TryReadAsync(repository, "list.json", files.Add, parts.Add));
         Assert.Equal(
-            [new("/base/ä", true, false), new(longName, false, true), new("/n", false, false), new("/dir", false, false)], files);
+            [new("/base/ä", true, false, "x"), new(longName, false, true), new("/n", false, false), new("/dir", false, false)], files);
         Assert.Equal(["part_001.tar.lz4", "part_002.tar.lz4"], parts);
         Assert.False(await FilesMetadataReader.TryReadAsync(repository, "none.json", files.Add));
     }
 
     private static void Apply(TempFolder folder, byte[] bytes, int length)
     {
-        using SafeFileHandle handle = File.OpenHandle(folder.Combine("damaged"), FileMode.Create, FileAccess.Write);
-        var writer = new IncrementWriter(handle, length);
+        using DestinationFile file = new(folder.Combine("damaged"), File.OpenHandle(folder.Combine("damaged"), FileMode.Create, FileAccess.Write));
+        var writer = new IncrementWriter(file, length, new PageLedger(default).Take);
         writer.Write(bytes);
         writer.Complete();
     }

@@ -12,8 +12,8 @@ namespace PgBackup.Restore.Fetching;
 internal sealed record FetchResult(long Files, long Bytes, IReadOnlyList<string> Warnings);
 
 /// <summary>
-/// Brings the files of a chain of backups into a destination: the full backup, then each delta on it, the newest one's labels and control file at the end, and then
-/// the proof that every file came.
+/// Brings the files of a chain of backups into a destination: the newest backup first, with its labels and its control file, the full one last, so that each page is written once
+/// (<see cref="PageLedger"/>); and then the proof that every file came.
 /// </summary>
 internal sealed class BackupFetcher(BackupRepository repository, RestoreDestination destination, int workers, FetchProgress progress, IOperationLog log)
 {
@@ -24,7 +24,7 @@ internal sealed class BackupFetcher(BackupRepository repository, RestoreDestinat
     public async Task<FetchResult> FetchAsync(IReadOnlyList<BackupName> chain, CancellationToken cancellationToken)
     {
         // Begun beside the reading of the lists: each costs a store at a distance round trips.
-        Task<LevelSource> opening = LevelSource.OpenAsync(repository, chain[0], progress, cancellationToken);
+        Task<LevelSource> opening = LevelSource.OpenAsync(repository, chain[^1], progress, cancellationToken);
         WantedFiles wanted;
         try
         {
@@ -35,10 +35,10 @@ internal sealed class BackupFetcher(BackupRepository repository, RestoreDestinat
             await LevelSource.DiscardAsync(opening).ConfigureAwait(false);
             throw;
         }
-        for (int level = 0; level < chain.Count; level++)
+        for (int level = chain.Count - 1; level >= 0; level--)
         {
             log.Verbose($"Restoring the files of '{chain[level]}'.");
-            LevelSource source = await (level == 0 ? opening : LevelSource.OpenAsync(repository, chain[level], progress, cancellationToken)).ConfigureAwait(false);
+            LevelSource source = await (level == chain.Count - 1 ? opening : LevelSource.OpenAsync(repository, chain[level], progress, cancellationToken)).ConfigureAwait(false);
             await using (source.ConfigureAwait(false))
                 await FetchLevelAsync(source, level, level == chain.Count - 1, wanted, cancellationToken).ConfigureAwait(false);
         }
@@ -75,9 +75,7 @@ internal sealed class BackupFetcher(BackupRepository repository, RestoreDestinat
         IndexedFetch fetch = new(repository, workers);
         await using (fetch.ConfigureAwait(false))
         {
-            Task working = fetch.RunAsync(stop.Token);
-            // A worker that fails must not leave the loop below waiting for room.
-            Task watching = working.ContinueWith(_ => stop.CancelAsync(), CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default).Unwrap();
+            Task working = fetch.RunAsync(stop);
             try
             {
                 await foreach (IndexedPart part in index.ReadPartsAsync(stop.Token).ConfigureAwait(false))
@@ -88,11 +86,10 @@ internal sealed class BackupFetcher(BackupRepository repository, RestoreDestinat
             {
                 fetch.Complete(error);
                 await stop.CancelAsync().ConfigureAwait(false);
+                await working.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                // A worker that failed has stopped the loop above, and has more to tell than that it was stopped.
                 if (!working.IsFaulted)
-                {
-                    await working.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                     throw;
-                }
             }
             await working.ConfigureAwait(false);
         }
@@ -110,10 +107,7 @@ internal sealed class BackupFetcher(BackupRepository repository, RestoreDestinat
         }
         if (stored.Size != part.Size)
             throw writer.Damaged($"{part.Name} has {stored.Size} bytes, its index says {part.Size}.");
-        bool hasIncrements = false;
-        foreach (IndexedMember member in part.Members)
-            hasIncrements |= member.Kind == MemberKind.Increment;
-        if (part.RandomAccess && !hasIncrements && repository.Key is null)
+        if (part.RandomAccess && repository.Key is null)
             await fetch.AddAsync(key, part, writer, cancellationToken).ConfigureAwait(false);
         else
             await fetch.AddStreamAsync(key, part, writer, cancellationToken).ConfigureAwait(false);

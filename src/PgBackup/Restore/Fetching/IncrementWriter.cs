@@ -1,47 +1,38 @@
-using System.Buffers.Binary;
-using System.Numerics;
-using Microsoft.Win32.SafeHandles;
-
 namespace PgBackup.Restore.Fetching;
 
 /// <summary>
-/// Applies an increment ("wi1U", WAL-G's <c>pagefile.go</c>) to a file as its bytes come by: magic, size of the file, number of pages, their block numbers
-/// in ascending order, the pages. Throws <see cref="InvalidDataException"/> for anything else.
+/// Applies an increment to its file as its bytes come by, in pieces of any length. Throws <see cref="InvalidDataException"/> for anything that is no increment.
 /// </summary>
-internal sealed class IncrementWriter
+/// <param name="file">The file.</param>
+/// <param name="length">The bytes of the increment.</param>
+/// <param name="begin">Takes the header, and says which pages count.</param>
+internal sealed class IncrementWriter(DestinationFile file, long length, Func<IncrementHeader, IncrementPages> begin)
 {
-    private const int HeaderLength = 16;
-    private const int LargestBlockCount = 131072 * 8; // 1 GB in pages of 1 kB, the smallest that a server can be built with.
-
-    private readonly SafeFileHandle _file;
-    private readonly long _length;
-    private byte[] _pending = new byte[HeaderLength];
+    private byte[] _pending = new byte[IncrementHeader.StartLength];
     private int _filled;
     private long _taken;
-    private uint[]? _blocks;
-    private long _fileSize;
-    private int _pageSize;
+    private IncrementPages? _pages;
     private int _page;
-
-    /// <summary>Begins; the increment is <paramref name="length"/> bytes long.</summary>
-    public IncrementWriter(SafeFileHandle file, long length)
-    {
-        _file = file;
-        _length = length;
-    }
 
     /// <summary>Takes the next bytes.</summary>
     public void Write(ReadOnlySpan<byte> data)
     {
+        _taken += data.Length;
         while (!data.IsEmpty)
         {
-            if (_blocks is not null && _page == _blocks.Length)
+            if (_pages is not null && _page == _pages.Header.Blocks.Length)
                 throw new InvalidDataException("There are bytes after the increment's last page.");
+            if (_pages is { } pages && _filled == 0 && data.Length >= pages.Header.PageSize)
+            {
+                int whole = Math.Min(data.Length / pages.Header.PageSize, pages.Header.Blocks.Length - _page);
+                WritePages(data[..(whole * pages.Header.PageSize)]);
+                data = data[(whole * pages.Header.PageSize)..];
+                continue;
+            }
             int take = Math.Min(data.Length, _pending.Length - _filled);
             data[..take].CopyTo(_pending.AsSpan(_filled));
             data = data[take..];
             _filled += take;
-            _taken += take;
             if (_filled == _pending.Length)
                 TakePending();
         }
@@ -50,67 +41,32 @@ internal sealed class IncrementWriter
     /// <summary>Checks that it came whole.</summary>
     public void Complete()
     {
-        if (_blocks is null || _page != _blocks.Length || _taken != _length)
-            throw new InvalidDataException($"The increment ends after {_taken} of {_length} bytes.");
+        if (_pages is null || _page != _pages.Header.Blocks.Length || _taken != length)
+            throw new InvalidDataException($"The increment ends after {_taken} of {length} bytes.");
     }
 
     private void TakePending()
     {
-        _filled = 0;
-        if (_pageSize > 0)
+        if (_pages is not null)
         {
-            RandomAccess.Write(_file, _pending, (long)_blocks![_page] * _pageSize);
-            _page++;
+            _filled = 0;
+            WritePages(_pending);
         }
-        else if (_taken == HeaderLength)
+        else if (IncrementHeader.LengthOf(_pending) is var whole && whole > _pending.Length)
         {
-            ReadHeader();
+            Array.Resize(ref _pending, whole);
         }
         else
         {
-            ReadBlocks();
+            _pages = begin(IncrementHeader.Parse(_pending, length));
+            _filled = 0;
+            _pending = new byte[_pages.Header.PageSize];
         }
     }
 
-    private void ReadHeader()
+    private void WritePages(ReadOnlySpan<byte> pages)
     {
-        ReadOnlySpan<byte> header = _pending;
-        if (!header[..4].SequenceEqual("wi1U"u8))
-            throw new InvalidDataException("It should be an increment, but does not begin as one.");
-        ulong size = BinaryPrimitives.ReadUInt64LittleEndian(header[4..]);
-        uint count = BinaryPrimitives.ReadUInt32LittleEndian(header[12..]);
-        if (size > 1L << 40 || count > LargestBlockCount)
-            throw new InvalidDataException("The increment's header holds impossible numbers.");
-        _fileSize = (long)size;
-        RandomAccess.SetLength(_file, _fileSize);
-        if (count == 0)
-        {
-            if (_length != HeaderLength)
-                throw new InvalidDataException("The increment has no pages, but bytes after its header.");
-            _blocks = [];
-            return;
-        }
-        long pages = _length - HeaderLength - (4L * count);
-        long pageSize = pages / count;
-        if (pages % count != 0 || pageSize is < 1024 or > 32768 || !BitOperations.IsPow2(pageSize))
-            throw new InvalidDataException($"The increment's {_length} bytes do not hold {count} pages.");
-        _pending = new byte[4 * count];
-        _blocks = new uint[count];
-    }
-
-    private void ReadBlocks()
-    {
-        uint[] blocks = _blocks!;
-        int pageSize = (int)((_length - HeaderLength - (4L * blocks.Length)) / blocks.Length);
-        for (int i = 0; i < blocks.Length; i++)
-        {
-            blocks[i] = BinaryPrimitives.ReadUInt32LittleEndian(_pending.AsSpan(4 * i));
-            if (i > 0 && blocks[i] <= blocks[i - 1])
-                throw new InvalidDataException("The increment's block numbers do not ascend.");
-        }
-        if (((long)blocks[^1] + 1) * pageSize > _fileSize)
-            throw new InvalidDataException($"The increment holds block {blocks[^1]}, which lies beyond the file's {_fileSize} bytes.");
-        _pageSize = pageSize;
-        _pending = new byte[pageSize];
+        _pages!.Write(file, pages, _page);
+        _page += pages.Length / _pages.Header.PageSize;
     }
 }

@@ -25,12 +25,12 @@ internal sealed class IndexedFetch(BackupRepository repository, int workers) : I
     private readonly SemaphoreSlim _room = new(Math.Max(workers, RangesAhead));
     private readonly Channel<IWork> _ranges = Channel.CreateUnbounded<IWork>();
 
-    /// <summary>The workers; ends when the ranges do.</summary>
-    public async Task RunAsync(CancellationToken cancellationToken)
+    /// <summary>The workers; ends when the ranges do. The first that fails stops the others, and whoever else goes by <paramref name="stop"/>.</summary>
+    public async Task RunAsync(CancellationTokenSource stop)
     {
         var running = new Task[workers];
         for (int i = 0; i < workers; i++)
-            running[i] = Task.Run(() => WorkAsync(cancellationToken), cancellationToken);
+            running[i] = Task.Run(() => WorkOrStopAsync(stop), stop.Token);
         await Task.WhenAll(running).ConfigureAwait(false);
     }
 
@@ -100,6 +100,19 @@ internal sealed class IndexedFetch(BackupRepository repository, int workers) : I
             throw new OperationCanceledException();
     }
 
+    private async Task WorkOrStopAsync(CancellationTokenSource stop)
+    {
+        try
+        {
+            await WorkAsync(stop.Token).ConfigureAwait(false);
+        }
+        catch
+        {
+            await stop.CancelAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
     private async Task WorkAsync(CancellationToken cancellationToken)
     {
         using var plain = new AlignedBuffer();
@@ -118,7 +131,7 @@ internal sealed class IndexedFetch(BackupRepository repository, int workers) : I
         byte[] stored = await range.Reading.ConfigureAwait(false);
         try
         {
-            WriteFrames(range, stored, plain, cancellationToken);
+            await WriteFramesAsync(range, stored, plain, cancellationToken).ConfigureAwait(false);
         }
         catch (PgBackupException error) when (error.Id == "ObjectDamaged")
         {
@@ -151,23 +164,29 @@ internal sealed class IndexedFetch(BackupRepository repository, int workers) : I
         }
     }
 
-    private void WriteFrames(FrameRange range, byte[] stored, AlignedBuffer plain, CancellationToken cancellationToken)
+    private async Task WriteFramesAsync(FrameRange range, byte[] stored, AlignedBuffer plain, CancellationToken cancellationToken)
     {
         int offset = 0;
         for (int i = range.First; i < range.Next; i++)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            IndexedFrame frame = range.Part.Frames[i];
-            ReadOnlySpan<byte> bytes = stored.AsSpan(offset, frame.Length);
-            if (range.Part.IsCompressed)
-            {
-                Span<byte> content = plain.Span(frame.PlainLength);
-                _decoder.Decode(bytes, content, range.Part.Key);
-                bytes = content;
-            }
-            WriteFrame(range.Part, i, bytes);
-            offset += frame.Length;
+            await range.Part.WaitUntilWritableAsync(i, cancellationToken).ConfigureAwait(false);
+            int length = range.Part.Frames[i].Length;
+            DecodeAndWrite(range.Part, i, stored.AsSpan(offset, length), plain);
+            offset += length;
         }
+    }
+
+    private void DecodeAndWrite(OpenPart part, int index, ReadOnlySpan<byte> stored, AlignedBuffer plain)
+    {
+        if (!part.IsCompressed)
+        {
+            WriteFrame(part, index, stored);
+            return;
+        }
+        Span<byte> content = plain.Span(part.Frames[index].PlainLength);
+        _decoder.Decode(stored, content, part.Key);
+        WriteFrame(part, index, content);
     }
 
     private static void WriteFrame(OpenPart part, int index, ReadOnlySpan<byte> content)

@@ -1,4 +1,5 @@
 using PgBackup.Errors;
+using PgBackup.Platform;
 using PgBackup.Repository;
 
 namespace PgBackup.Restore.Fetching;
@@ -39,26 +40,24 @@ internal sealed class MemberWriter(
     /// <summary>
     /// Where the content of a member goes; null when it is not wanted. <paramref name="fromSpecialPart"/> is true for the parts of control file and labels.
     /// </summary>
-    public MemberTarget? Target(string member, long size, UnixFileMode mode, bool fromSpecialPart)
+    public MemberTarget? Target(string member, long size, UnixFileMode mode, FileTime modified, bool fromSpecialPart)
     {
         string relative = Normalize(member);
         if (relative.Length == 0)
             throw Damaged($"the member '{member}' is a file in the place of the data directory.");
-        if (relative == "global/pg_control")
+        bool isLabel = s_labels.Contains(relative);
+        if (isLabel || relative == "global/pg_control")
         {
             wanted.Produced(member);
-            return isTarget ? new MemberTarget(this, member, RestoreDestination.PendingControlFile, size, mode, MemberUse.Whole) : null;
-        }
-        if (s_labels.Contains(relative))
-        {
-            wanted.Produced(member);
-            return isTarget && (fromSpecialPart || !hasLabelPart) ? new MemberTarget(this, member, relative, size, mode, MemberUse.Whole) : null;
+            return isTarget && (!isLabel || fromSpecialPart || !hasLabelPart)
+                ? new MemberTarget(this, member, isLabel ? relative : RestoreDestination.PendingControlFile, size, mode, modified, MemberUse.Whole) { IsSpecial = true }
+                : null;
         }
         MemberUse use = wanted.UseOf(member, level);
         if (use == MemberUse.None)
             return null;
         if (!s_unwelcome.Contains(relative))
-            return new MemberTarget(this, member, relative, size, mode, use);
+            return new MemberTarget(this, member, relative, size, mode, modified, use) { Ledger = wanted.LedgerOf(member) };
         wanted.Produced(member);
         return null;
     }
@@ -71,43 +70,27 @@ internal sealed class MemberWriter(
         progress.Warn($"'{member}' was a symbolic link in the source; the backup does not hold what it led to, and it was not restored.");
     }
 
-    internal DestinationFile Open(MemberTarget target) => target.Use == MemberUse.Whole
+    internal DestinationFile Open(MemberTarget target) => target.Ledger is null
         ? destination.CreateFile(target.Relative, target.Mode)
-        : destination.OpenFile(target.Relative)
-            ?? throw PgErrors.ChainBroken(repository.Location, backup.Text, $"it holds an increment of '{target.Member}', of which its parents hold no base.");
+        : destination.OpenFile(target.Relative) ?? throw Damaged($"'{target.Member}' has gone while it was being restored.");
 
-    internal void Written(MemberTarget target)
+    internal PageLedger BeginLedger(MemberTarget target)
     {
-        if (target.Use != MemberUse.None && target.Relative != RestoreDestination.PendingControlFile && !s_labels.Contains(target.Relative) && !wanted.Produced(target.Member))
-            throw Damaged($"its parts hold '{target.Member}' more than once.");
+        var ledger = new PageLedger(target.Modified);
+        return wanted.SetLedger(target.Member, ledger) ? ledger : throw Twice(target);
+    }
+
+    internal void Finish(MemberTarget target)
+    {
+        if (!target.IsSpecial && !wanted.Produced(target.Member))
+            throw Twice(target);
+        if (target is { Use: MemberUse.Whole, Ledger: not null })
+            wanted.DropLedger(target.Member);
         progress.Add(target.Size);
     }
 
+    private PgBackupException Twice(MemberTarget target) => Damaged($"its parts hold '{target.Member}' more than once.");
+
     private string Normalize(string member) =>
         MemberPath.Normalize(member) ?? throw PgErrors.MemberNameInvalid(repository.Location, backup.Text, member);
-}
-
-/// <summary>A member that is to be written.</summary>
-internal sealed class MemberTarget(MemberWriter writer, string member, string relative, long size, UnixFileMode mode, MemberUse use)
-{
-    /// <summary>The member's name in the tar.</summary>
-    public string Member { get; } = member;
-
-    /// <summary>Where it goes, relative to the data directory.</summary>
-    public string Relative { get; } = relative;
-
-    /// <summary>The bytes of its content in the tar.</summary>
-    public long Size { get; } = size;
-
-    /// <summary>Its permission bits.</summary>
-    public UnixFileMode Mode { get; } = mode;
-
-    /// <summary>Whole file or increment.</summary>
-    public MemberUse Use { get; } = use;
-
-    /// <summary>Creates the file, or opens that which the increment goes onto.</summary>
-    public DestinationFile Open() => writer.Open(this);
-
-    /// <summary>Notes that the content was written.</summary>
-    public void Written() => writer.Written(this);
 }

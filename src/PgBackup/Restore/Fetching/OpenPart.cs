@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using PgBackup.Codecs;
+using PgBackup.Platform;
 using PgBackup.Repository.Documents;
 
 namespace PgBackup.Restore.Fetching;
@@ -12,6 +13,7 @@ internal sealed class OpenPart : IDisposable
     private readonly MemberTarget?[] _targets;
     private readonly ConcurrentDictionary<int, Lazy<OpenMember>> _open = new();
     private readonly bool[] _wantedFrames;
+    private readonly Dictionary<int, long> _unfetched = [];
 
     public OpenPart(string key, IndexedPart part, MemberWriter writer)
     {
@@ -46,6 +48,18 @@ internal sealed class OpenPart : IDisposable
     /// <summary>Whether a frame holds something that is wanted.</summary>
     public bool IsWanted(int frame) => _wantedFrames[frame];
 
+    /// <summary>
+    /// Ends when a frame can be written: one that holds only pages of an increment waits for the frame with the increment's block numbers, which lies before it in the same part
+    /// and so was handed out before.
+    /// </summary>
+    public async ValueTask WaitUntilWritableAsync(int frame, CancellationToken cancellationToken)
+    {
+        long start = _frameStarts[frame];
+        int first = FirstMemberEndingAfter(start);
+        if (first < _members.Count && _members[first].Offset < start && _targets[first] is { Use: MemberUse.Increment } target)
+            await Opened(first, target).Pages.WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
     /// <summary>Writes what a frame holds.</summary>
     public void Write(int frame, ReadOnlySpan<byte> plain)
     {
@@ -53,13 +67,15 @@ internal sealed class OpenPart : IDisposable
         long end = _frameStarts[frame + 1];
         for (int i = FirstMemberEndingAfter(start); i < _members.Count && _members[i].Offset < end; i++)
         {
-            if (_targets[i] is not { } target || target.Size == 0)
+            if (_targets[i] is not { Size: > 0 } target)
                 continue;
             IndexedMember member = _members[i];
             long from = Math.Max(start, member.Offset);
             long to = Math.Min(end, member.Offset + member.Size);
             ReadOnlySpan<byte> piece = plain[(int)(from - start)..(int)(to - start)];
-            if (piece.Length == member.Size)
+            if (target.Use == MemberUse.Increment)
+                WriteIncrement(i, target, piece, from - member.Offset);
+            else if (piece.Length == member.Size)
                 WriteWhole(target, piece);
             else
                 WritePiece(i, target, piece, from - member.Offset);
@@ -82,20 +98,68 @@ internal sealed class OpenPart : IDisposable
 
     private static void WriteWhole(MemberTarget target, ReadOnlySpan<byte> content)
     {
-        using (DestinationFile file = target.Open())
-            file.Write(content, 0);
-        target.Written();
+        using DestinationFile file = target.Open();
+        target.Write(file, content, 0);
+        target.Finish(file);
     }
+
+    private OpenMember Opened(int index, MemberTarget target) => _open.GetOrAdd(
+        index,
+        static (i, t) => new Lazy<OpenMember>(() => new OpenMember(t.Target.Open(), t.Target.Size - t.Unfetched.GetValueOrDefault(i))),
+        (Target: target, Unfetched: _unfetched)).Value;
 
     private void WritePiece(int index, MemberTarget target, ReadOnlySpan<byte> piece, long offset)
     {
-        OpenMember open = _open.GetOrAdd(index, static (_, member) => new Lazy<OpenMember>(() => new OpenMember(member.Open(), member.Size)), target).Value;
-        open.File.Write(piece, offset);
-        if (!open.Took(piece.Length))
+        OpenMember open = Opened(index, target);
+        target.Write(open.File, piece, offset);
+        Took(index, target, open, piece.Length);
+    }
+
+    private void WriteIncrement(int index, MemberTarget target, ReadOnlySpan<byte> piece, long offset)
+    {
+        OpenMember open = Opened(index, target);
+        try
+        {
+            ReadOnlySpan<byte> content = piece;
+            IncrementPages pages;
+            if (offset == 0)
+            {
+                if (IncrementHeader.LengthOf(piece) is var length && length > piece.Length)
+                    throw new InvalidDataException("Its block numbers do not lie in one frame.");
+                pages = target.BeginIncrement(open.File, IncrementHeader.Parse(piece, target.Size));
+                open.SetPages(pages);
+                content = piece[length..];
+                offset = length;
+            }
+            else
+            {
+                pages = open.Pages.Result; // Waited for before the frame was decoded.
+            }
+            if (!content.IsEmpty)
+                WritePages(open.File, pages, content, offset - pages.Header.Length);
+        }
+        catch (InvalidDataException error)
+        {
+            throw Writer.Damaged($"{Name}: '{target.Member}': {error.Message}", error);
+        }
+        Took(index, target, open, piece.Length);
+    }
+
+    private static void WritePages(DestinationFile file, IncrementPages pages, ReadOnlySpan<byte> content, long offset)
+    {
+        int size = pages.Header.PageSize;
+        if (offset % size != 0 || content.Length % size != 0)
+            throw new InvalidDataException("A frame holds a part of a page.");
+        pages.Write(file, content, (int)(offset / size));
+    }
+
+    private void Took(int index, MemberTarget target, OpenMember open, int bytes)
+    {
+        if (!open.Took(bytes))
             return;
         _open.TryRemove(index, out _);
-        open.File.Dispose();
-        target.Written();
+        using DestinationFile file = open.File;
+        target.Finish(file);
     }
 
     private void ChooseMembers()
@@ -109,8 +173,11 @@ internal sealed class OpenPart : IDisposable
                 Writer.Folder(member.Name, (UnixFileMode)member.Mode);
                 continue;
             }
-            if (Writer.Target(member.Name, member.Size, (UnixFileMode)(member.Mode & 0xfff), fromSpecialPart: false) is not { } target)
+            FileTime modified = FileTime.FromNanoseconds(member.Modified);
+            if (Writer.Target(member.Name, member.Size, (UnixFileMode)(member.Mode & 0xfff), modified, fromSpecialPart: false) is not { } target)
                 continue;
+            if (target.Use == MemberUse.Increment != (member.Kind == MemberKind.Increment))
+                throw Writer.Damaged($"its index and its list of files disagree whether '{member.Name}' is an increment.");
             _targets[i] = target;
             if (member.Size == 0)
             {
@@ -119,9 +186,51 @@ internal sealed class OpenPart : IDisposable
             }
             while (_frameStarts[frame + 1] <= member.Offset)
                 frame++;
-            for (int f = frame; f < _wantedFrames.Length && _frameStarts[f] < member.Offset + member.Size; f++)
-                _wantedFrames[f] = true;
+            foreach ((int f, long from, long to) in PiecesOf(member, frame))
+                _wantedFrames[f] |= !target.IsSettled(from, to);
         }
+        for (int i = 0; i < _members.Count; i++)
+        {
+            if (_targets[i] is { Use: MemberUse.Whole, Ledger: not null, Size: > 0 } target)
+                LeaveOutSettled(i, target);
+        }
+    }
+
+    /// <summary>What of a member lies in frames that are not fetched; with all of it the file is complete.</summary>
+    private void LeaveOutSettled(int index, MemberTarget target)
+    {
+        IndexedMember member = _members[index];
+        long unfetched = 0;
+        foreach ((int frame, long from, long to) in PiecesOf(member, FirstFrameOf(member)))
+            unfetched += _wantedFrames[frame] ? 0 : to - from;
+        if (unfetched == member.Size)
+        {
+            using DestinationFile file = target.Open();
+            target.Finish(file);
+        }
+        else if (unfetched > 0)
+        {
+            _unfetched[index] = unfetched;
+        }
+    }
+
+    /// <summary>The frames that hold a member, and which of its bytes.</summary>
+    private IEnumerable<(int Frame, long From, long To)> PiecesOf(IndexedMember member, int firstFrame)
+    {
+        long end = member.Offset + member.Size;
+        for (int f = firstFrame; f < _wantedFrames.Length && _frameStarts[f] < end; f++)
+            yield return (f, Math.Max(_frameStarts[f], member.Offset) - member.Offset, Math.Min(_frameStarts[f + 1], end) - member.Offset);
+    }
+
+    private int FirstFrameOf(IndexedMember member)
+    {
+        int found = Array.BinarySearch(_frameStarts, member.Offset);
+        if (found < 0)
+            return ~found - 1;
+        // Of several that begin there (an empty frame, then a full one) the last.
+        while (_frameStarts[found + 1] <= member.Offset)
+            found++;
+        return found;
     }
 
     private int FirstMemberEndingAfter(long position)
@@ -136,14 +245,5 @@ internal sealed class OpenPart : IDisposable
                 high = middle;
         }
         return low;
-    }
-
-    private sealed class OpenMember(DestinationFile file, long size)
-    {
-        private long _owed = size;
-
-        public DestinationFile File { get; } = file;
-
-        public bool Took(int bytes) => Interlocked.Add(ref _owed, -bytes) == 0;
     }
 }

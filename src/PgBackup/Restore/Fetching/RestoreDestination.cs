@@ -59,6 +59,9 @@ internal sealed class RestoreDestination : IDisposable
     /// <summary>The tablespaces.</summary>
     public IReadOnlyList<RestoredTablespace> Tablespaces { get; }
 
+    /// <summary>Told of each write: the full path, where, how many bytes. From any thread.</summary>
+    public Action<string, long, int>? OnWrite { get; init; }
+
     /// <summary>The folders are made, the marker is written, the links of tablespaces are set. The destination is empty or absent before.</summary>
     public void Prepare(string marker)
     {
@@ -113,15 +116,15 @@ internal sealed class RestoreDestination : IDisposable
                 File.SetUnixFileMode(handle, (mode & (UnixFileMode)0x1ff) | UnixFileMode.UserRead | UnixFileMode.UserWrite);
             if (_owner is { } owner)
                 Posix.ChangeOwner(handle, owner.User, owner.Group);
-            return new DestinationFile(path, handle);
+            return new DestinationFile(path, handle, OnWrite);
         });
     }
 
-    /// <summary>Opens a file that an earlier backup of the chain has brought; null when there is none.</summary>
+    /// <summary>Opens a file that a newer backup of the chain has begun; null when there is none.</summary>
     public DestinationFile? OpenFile(string relative)
     {
         string path = PathOf(relative);
-        return Guard(path, () => File.Exists(path) ? new DestinationFile(path, File.OpenHandle(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite)) : null);
+        return Guard(path, () => File.Exists(path) ? new DestinationFile(path, File.OpenHandle(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite), OnWrite) : null);
     }
 
     /// <summary>Writes a small file whole.</summary>

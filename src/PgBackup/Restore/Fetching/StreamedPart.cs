@@ -1,13 +1,14 @@
 using System.Formats.Tar;
 using PgBackup.Codecs;
 using PgBackup.Errors;
+using PgBackup.Platform;
 using PgBackup.Repository;
 using PgBackup.Repository.Documents;
 
 namespace PgBackup.Restore.Fetching;
 
 /// <summary>
-/// Writes the members of a part that has to be read from its beginning: one of wal-g's, an encrypted one, one with increments. What the index knows of its
+/// Writes the members of a part that has to be read from its beginning: one of wal-g's, an encrypted one. What the index knows of its
 /// frames is checked as they stream by.
 /// </summary>
 internal static class StreamedPart
@@ -26,7 +27,7 @@ internal static class StreamedPart
                 decoded = new FrameHashStream(decoded, index);
             await using (decoded.ConfigureAwait(false))
             {
-                await ReadMembersAsync(decoded, writer, isSpecial, cancellationToken).ConfigureAwait(false);
+                await ReadMembersAsync(decoded, index, writer, isSpecial, cancellationToken).ConfigureAwait(false);
                 await RequireZeroTailAsync(decoded, cancellationToken).ConfigureAwait(false);
             }
         }
@@ -40,21 +41,27 @@ internal static class StreamedPart
         }
     }
 
-    private static async Task ReadMembersAsync(Stream decoded, MemberWriter writer, bool isSpecial, CancellationToken cancellationToken)
+    private static async Task ReadMembersAsync(Stream decoded, IndexedPart? index, MemberWriter writer, bool isSpecial, CancellationToken cancellationToken)
     {
+        int number = 0;
         byte[] buffer = new byte[BufferSize];
         var reader = new TarReader(decoded, leaveOpen: true);
         await using (reader.ConfigureAwait(false))
         {
             while (await reader.GetNextEntryAsync(copyData: false, cancellationToken).ConfigureAwait(false) is { } entry)
             {
+                // A tar's own times are whole seconds.
+                FileTime modified = index is not null && number < index.Members.Count && index.Members[number].Name == entry.Name
+                    ? FileTime.FromNanoseconds(index.Members[number].Modified)
+                    : FileTime.From(entry.ModificationTime);
+                number++;
                 switch (entry.EntryType)
                 {
                     case TarEntryType.Directory:
                         writer.Folder(entry.Name, entry.Mode);
                         break;
                     case TarEntryType.RegularFile or TarEntryType.V7RegularFile or TarEntryType.ContiguousFile:
-                        if (writer.Target(entry.Name, entry.Length, entry.Mode, isSpecial) is { } target)
+                        if (writer.Target(entry.Name, entry.Length, entry.Mode, modified, isSpecial) is { } target)
                             await WriteAsync(entry, target, buffer, cancellationToken).ConfigureAwait(false);
                         break;
                     case TarEntryType.SymbolicLink or TarEntryType.HardLink:
@@ -70,7 +77,7 @@ internal static class StreamedPart
     private static async Task WriteAsync(TarEntry entry, MemberTarget target, byte[] buffer, CancellationToken cancellationToken)
     {
         using DestinationFile file = target.Open();
-        IncrementWriter? increment = target.Use == MemberUse.Increment ? new IncrementWriter(file.Handle, target.Size) : null;
+        IncrementWriter? increment = target.Use == MemberUse.Increment ? new IncrementWriter(file, target.Size, header => target.BeginIncrement(file, header)) : null;
         long position = 0;
         if (entry.DataStream is { } data)
         {
@@ -80,7 +87,7 @@ internal static class StreamedPart
                 if (increment is not null)
                     Apply(increment, buffer.AsSpan(0, read), target.Member);
                 else
-                    file.Write(buffer.AsSpan(0, read), position);
+                    target.Write(file, buffer.AsSpan(0, read), position);
                 position += read;
             }
         }
@@ -88,7 +95,7 @@ internal static class StreamedPart
             throw new InvalidDataException($"'{target.Member}' ends after {position} of {target.Size} bytes.");
         if (increment is not null)
             Apply(increment, default, target.Member);
-        target.Written();
+        target.Finish(file);
     }
 
     private static void Apply(IncrementWriter increment, ReadOnlySpan<byte> data, string member)
@@ -103,10 +110,6 @@ internal static class StreamedPart
         catch (InvalidDataException error)
         {
             throw new InvalidDataException($"'{member}': {error.Message}", error);
-        }
-        catch (IOException error)
-        {
-            throw PgErrors.RestoreWriteFailed(member, error);
         }
     }
 

@@ -1,6 +1,4 @@
-using System.IO.Hashing;
 using System.Runtime.InteropServices;
-using System.Text;
 using PgBackup.Errors;
 using PgBackup.Repository;
 
@@ -78,7 +76,7 @@ internal sealed class WantedFiles
     {
         if (_everything)
             return MemberUse.Whole;
-        ref Entry entry = ref CollectionsMarshal.GetValueRefOrNullRef(_entries, KeyOf(member));
+        ref Entry entry = ref CollectionsMarshal.GetValueRefOrNullRef(_entries, MemberPath.HashOf(member));
         if (System.Runtime.CompilerServices.Unsafe.IsNullRef(ref entry) || level < entry.Base)
             return MemberUse.None;
         return level == entry.Base ? MemberUse.Whole : MemberUse.Increment;
@@ -89,8 +87,29 @@ internal sealed class WantedFiles
     {
         if (_everything)
             return true;
-        ref Entry entry = ref CollectionsMarshal.GetValueRefOrNullRef(_entries, KeyOf(member));
+        ref Entry entry = ref CollectionsMarshal.GetValueRefOrNullRef(_entries, MemberPath.HashOf(member));
         return System.Runtime.CompilerServices.Unsafe.IsNullRef(ref entry) || Interlocked.Decrement(ref entry.Owed) >= 0;
+    }
+
+    /// <summary>What newer backups have brought of a file whose base is still to come; null while none has.</summary>
+    public PageLedger? LedgerOf(string member)
+    {
+        ref Entry entry = ref CollectionsMarshal.GetValueRefOrNullRef(_entries, MemberPath.HashOf(member));
+        return System.Runtime.CompilerServices.Unsafe.IsNullRef(ref entry) ? null : Volatile.Read(ref entry.Ledger);
+    }
+
+    /// <summary>Keeps the ledger of a file; false when it has one.</summary>
+    public bool SetLedger(string member, PageLedger ledger)
+    {
+        ref Entry entry = ref CollectionsMarshal.GetValueRefOrNullRef(_entries, MemberPath.HashOf(member));
+        return Interlocked.CompareExchange(ref entry.Ledger, ledger, null) is null;
+    }
+
+    /// <summary>Forgets the ledger of a file that is complete.</summary>
+    public void DropLedger(string member)
+    {
+        ref Entry entry = ref CollectionsMarshal.GetValueRefOrNullRef(_entries, MemberPath.HashOf(member));
+        Volatile.Write(ref entry.Ledger, null);
     }
 
     /// <summary>How many files were listed and met in no part.</summary>
@@ -106,19 +125,11 @@ internal sealed class WantedFiles
     }
 
     /// <summary>True when the file is listed and was met in no part, or in too few.</summary>
-    public bool IsOwed(string member) => _entries.TryGetValue(KeyOf(member), out Entry entry) && entry.Owed > 0;
-
-    private static UInt128 KeyOf(string member)
-    {
-        Span<byte> utf8 = stackalloc byte[512];
-        return Encoding.UTF8.TryGetBytes(member, utf8, out int length)
-            ? XxHash128.HashToUInt128(utf8[..length])
-            : XxHash128.HashToUInt128(Encoding.UTF8.GetBytes(member));
-    }
+    public bool IsOwed(string member) => _entries.TryGetValue(MemberPath.HashOf(member), out Entry entry) && entry.Owed > 0;
 
     private void Take(FileMetadata file, int level, bool isTarget)
     {
-        UInt128 key = KeyOf(file.Name);
+        UInt128 key = MemberPath.HashOf(file.Name);
         ref Entry entry = ref CollectionsMarshal.GetValueRefOrNullRef(_entries, key);
         bool isNew = System.Runtime.CompilerServices.Unsafe.IsNullRef(ref entry);
         if (isNew)
@@ -157,6 +168,7 @@ internal sealed class WantedFiles
 
     private struct Entry
     {
+        public PageLedger? Ledger; // While its increments are restored.
         public int Base;  // The level that holds the whole file.
         public int Owed;  // How many members make it up, less those that were met.
         public bool IsOpen; // While the chain is read: an earlier backup has the rest.

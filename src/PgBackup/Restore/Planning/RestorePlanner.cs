@@ -25,7 +25,7 @@ public static class RestorePlanner
         IReadOnlyList<ClusterBackup> catalog = await BackupCatalog.ListAsync(repository, cancellationToken).ConfigureAwait(false);
         ClusterBackup? named = request.Name is null ? null : Named(repository, catalog, request.Name);
         if (named is { Status: not BackupStatus.Complete })
-            await BackupProof.RequireAsync(repository, named, catalog, cancellationToken).ConfigureAwait(false);
+            throw PgErrors.ChainBroken(repository.Location, named.Name, named.Problem ?? "it is not complete.");
         IReadOnlyList<ClusterPast> pasts = await ClusterPast.ReadAllAsync(repository, catalog, cancellationToken).ConfigureAwait(false);
         ClusterPast past = pasts.Where(p => named is null || p.Backups.Contains(named)).MaxBy(p => p.Backups[^1].StartTime)
             ?? throw (catalog.FirstOrDefault(b => b.Problem is not null) is { } broken
@@ -43,7 +43,7 @@ public static class RestorePlanner
             {
                 // Side by side, because each costs a store at a distance several round trips; of several failures the first one's is told.
                 BackupName name = BackupName.TryParse(reach.Backup.Name, out BackupName? parsed) ? parsed : throw new FormatException(reach.Backup.Name);
-                Task<ProvenBackup> proving = BackupProof.RequireAsync(repository, reach.Backup, catalog, cancellationToken);
+                Task<ProvenBackup> proving = BackupProof.RequireAsync(repository, reach.Backup, catalog, past, cancellationToken);
                 Task<ControlFile> reading = BackupMembers.ReadControlFileAsync(repository, name, cancellationToken);
                 Task<IReadOnlyList<BackupTablespace>> mapping = DestinationPlanner.TablespacesAsync(repository, reach.Backup, name, cancellationToken);
                 Task<WalTransactionEnd?> searching = finder.Scanner.LastTransactionAsync(reach.Backup.StartLsn!.Value, reach.Stop, cancellationToken);
@@ -185,7 +185,7 @@ public static class RestorePlanner
             DataDirectory = request.DataDirectory,
             RequiredSpace = DestinationPlanner.RequiredSpace(backup, path.Size),
             RecoverySettings = RecoverySettings.For(request, timeline, reach.LastRecord),
-            Warnings = warnings,
+            Warnings = [.. warnings, .. proven.Warnings],
             Repository = past.Repository.Location,
         };
     }
