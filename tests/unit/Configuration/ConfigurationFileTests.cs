@@ -30,6 +30,7 @@ public sealed class ConfigurationFileTests
             concurrentRequests: 4
             compression: zstd
             compressionLevel: 3
+            delta: { maxSteps: 6, origin: latest_full }
             encryption: { keyFile: ~/main.key, keyTransform: base64 }
           local:
             location: ../backups

@@ -90,6 +90,8 @@ internal sealed class LocalCluster : IClusterSource
 
     public async ValueTask DisposeAsync()
     {
+        if (_disposed.IsCancellationRequested)
+            return;
         await _disposed.CancelAsync().ConfigureAwait(false);
         await _session.DisposeAsync().ConfigureAwait(false); // The server gives up a backup that was not stopped.
         if (_size is not null)

@@ -63,6 +63,9 @@ internal static class ClusterContent
         return string.Join('\n', faults);
     }
 
+    /// <summary>The one value that a query returns, as text.</summary>
+    public static async Task<string> OneAsync(string connectionString, string sql) => (await ListAsync(connectionString, sql))[0];
+
     private static async Task<List<string>> ListAsync(string connectionString, string sql)
     {
         await using var connection = new NpgsqlConnection(connectionString);
