@@ -10,13 +10,14 @@ internal static class BenchCluster
     private const int TransactionsOfAClient = 10_000;
 
     /// <summary>Makes it, fills it and lets it come to rest.</summary>
-    public static async Task<PostgresCluster> CreateAsync(BenchOptions options, CancellationToken cancellationToken)
+    public static async Task<PostgresCluster> CreateAsync(BenchOptions options, PostgresTools server, CancellationToken cancellationToken)
     {
         PostgresCluster cluster = await PostgresCluster.RunAsync(new PostgresClusterOptions
         {
+            Tools = server,
             Fsync = true,
             FreshIdentity = true,
-            Settings = new Dictionary<string, string>
+            Settings = new Dictionary<string, string>(server.Major >= 17 ? [KeyValuePair.Create("summarize_wal", "on")] : [])
             {
                 ["shared_buffers"] = "256MB",
                 ["max_wal_size"] = "4GB",

@@ -6,8 +6,9 @@ namespace PgBackup.Bench;
 internal sealed record BenchOptions
 {
     public const string Usage = """
-        Bench [--store] [--rounds N] [--scale N] [--documents MEGABYTES]
+        Bench [--store | --delta] [--rounds N] [--scale N] [--documents MEGABYTES]
           --store       the repositories are in a bucket of a gateway of the benchmark's own; without, in folders
+          --delta       backups of what changed, of PostgreSQL 17 (by WAL summaries) and 15 (by reading pages)
           --rounds      how often every tool does everything (default 3)
           --scale       pgbench's scale; 15 MB each (default 90)
           --documents   the size of the table of text and jsonb (default 700)
@@ -15,6 +16,9 @@ internal sealed record BenchOptions
 
     /// <summary>Whether the repositories are in a bucket.</summary>
     public bool IsStore { get; private init; }
+
+    /// <summary>Whether deltas are measured.</summary>
+    public bool IsDelta { get; private init; }
 
     /// <summary>How often every tool does everything.</summary>
     public int Rounds { get; private init; } = 3;
@@ -37,9 +41,9 @@ internal sealed record BenchOptions
         BenchOptions options = new() { Module = "", PowerShell = "" };
         for (int i = 0; i < arguments.Length; i += 2)
         {
-            if (arguments[i] == "--store")
+            if (arguments[i] is "--store" or "--delta")
             {
-                options = options with { IsStore = true };
+                options = options with { IsStore = options.IsStore || arguments[i] == "--store", IsDelta = options.IsDelta || arguments[i] == "--delta" };
                 i--;
                 continue;
             }
@@ -60,6 +64,6 @@ internal sealed record BenchOptions
                 return null;
             options = next;
         }
-        return options.Module.Length > 0 && options.PowerShell.Length > 0 ? options : null;
+        return !(options.IsStore && options.IsDelta) && options.Module.Length > 0 && options.PowerShell.Length > 0 ? options : null;
     }
 }

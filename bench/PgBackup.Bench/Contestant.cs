@@ -3,8 +3,20 @@ namespace PgBackup.Bench;
 /// <summary>What a contestant is measured at.</summary>
 internal enum Work
 {
+    /// <summary>A full backup.</summary>
     Backup,
+
+    /// <summary>The restore of it.</summary>
     Restore,
+
+    /// <summary>A delta after a change in one place.</summary>
+    DeltaOfOnePlace,
+
+    /// <summary>A delta after a change everywhere.</summary>
+    DeltaOfEverywhere,
+
+    /// <summary>The restore of a full backup and the deltas on it.</summary>
+    ChainRestore,
 }
 
 /// <summary>What one row of the tables measures.</summary>
@@ -27,8 +39,8 @@ internal abstract class Contestant
     /// <summary>Makes what must be there before the first round.</summary>
     public virtual Task PrepareAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    /// <summary>Takes a backup; several results when steps are told apart.</summary>
-    public abstract Task<IReadOnlyList<Result>> BackUpAsync(CancellationToken cancellationToken);
+    /// <summary>Takes a full backup, or one of what changed since the last; several results when steps are told apart.</summary>
+    public abstract Task<IReadOnlyList<Result>> BackUpAsync(bool isFull, CancellationToken cancellationToken);
 
     /// <summary>Restores the newest backup into an empty folder.</summary>
     public abstract Task<IReadOnlyList<Result>> RestoreAsync(string destination, CancellationToken cancellationToken);

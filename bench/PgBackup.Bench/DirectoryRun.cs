@@ -1,3 +1,5 @@
+using PgBackup.Tests.Kit;
+
 namespace PgBackup.Bench;
 
 /// <summary>Repositories in folders: PgBackup, pgBackRest and tar through zstd.</summary>
@@ -6,7 +8,7 @@ internal static class DirectoryRun
     /// <summary>Runs it all and prints the report.</summary>
     public static async Task RunAsync(BenchOptions options, CancellationToken cancellationToken)
     {
-        await using Ground ground = await Ground.CreateAsync(options, cancellationToken);
+        await using Ground ground = await Ground.CreateAsync(options, PostgresTools.Complete, cancellationToken);
         string folder = Path.Combine(ground.CreateFolder("pgbackup"), "repo"), backRest = ground.CreateFolder("pgbackrest");
         PgBackupModule ours = new(ground.Module, ground.Cluster, new FolderHome(folder), CopyInto(Path.Combine(folder, "wal_005"), ground.CreateFolder("incoming")));
         TarZstd tar = new(ground.Stopwatches, ground.Cluster.DataDirectory, ground.CreateFolder("tar"));
@@ -39,6 +41,6 @@ internal static class DirectoryRun
     }
 
     /// <summary>An archive_command: a copy, flushed, under its last name only when it is whole.</summary>
-    private static string CopyInto(string target, string incoming) =>
+    public static string CopyInto(string target, string incoming) =>
         $"mkdir -p \"{target}\" && cp \"%p\" \"{incoming}/%f\" && sync \"{incoming}/%f\" && mv \"{incoming}/%f\" \"{target}/%f\"";
 }

@@ -30,7 +30,7 @@ internal sealed class Ground : IAsyncDisposable
     public string Description => $"Machine: {Machine.Describe(_folder.Path)}, PostgreSQL {Cluster.Tools.Version}.";
 
     /// <summary>Makes it all; takes most of a minute.</summary>
-    public static async Task<Ground> CreateAsync(BenchOptions options, CancellationToken cancellationToken)
+    public static async Task<Ground> CreateAsync(BenchOptions options, PostgresTools server, CancellationToken cancellationToken)
     {
         TempFolder folder = new();
         try
@@ -44,8 +44,8 @@ internal sealed class Ground : IAsyncDisposable
             string module = Directory.CreateDirectory(folder.Combine("module", "PgBackup")).FullName;
             (await ToolProcess.RunAsync(new("cp", ["-rT", options.Module, module]), cancellationToken)).EnsureSuccess();
             ServerAccount.Current.Own(folder.Combine("module"));
-            Console.WriteLine($"Making a cluster: pgbench at scale {options.Scale}, {options.DocumentMegabytes} MB of documents");
-            PostgresCluster cluster = await BenchCluster.CreateAsync(options, cancellationToken);
+            Console.WriteLine($"Making a cluster of PostgreSQL {server.Version}: pgbench at scale {options.Scale}, {options.DocumentMegabytes} MB of documents");
+            PostgresCluster cluster = await BenchCluster.CreateAsync(options, server, cancellationToken);
             return new Ground(folder, cluster, new PowerShellModule(stopwatches, options.PowerShell, module));
         }
         catch

@@ -10,17 +10,27 @@ internal sealed class PgBackRest(Stopwatches stopwatches, PostgresCluster cluste
 
     private const string Stanza = "bench";
 
-    private readonly string _program = Tools.Find("pgbackrest");
     private string _newest = "";
 
-    public override string Name => ToolName;
+    private string Executable => Program.Length > 0 ? Program : Tools.Find("pgbackrest");
 
-    public override string ArchiveCommand => $"{_program} --config={Configuration} --stanza={Stanza} archive-push \"%p\"";
+    public override string Name => Distinction is null ? ToolName : $"{ToolName}, {Distinction}";
+
+    /// <summary>What tells it from another one in the same table.</summary>
+    public string? Distinction { get; init; }
+
+    /// <summary>The program; the one on PATH when it is not said.</summary>
+    public string Program { get; init; } = "";
+
+    /// <summary>Whether files are bundled and stored by blocks, so that an incremental backup holds changed blocks.</summary>
+    public bool IsByBlock { get; init; }
+
+    public override string ArchiveCommand => $"{Executable} --config={Configuration} --stanza={Stanza} archive-push \"%p\"";
 
     private string Configuration => Path.Combine(folder, "pgbackrest.conf");
 
     public override async Task<string> DescribeAsync(CancellationToken cancellationToken) =>
-        $"{await Tools.FirstLineAsync(_program, "version")}; type=full, compress-type=zst at its default level, process-max=2, start-fast";
+        $"{await Tools.FirstLineAsync(Executable, "version")}; {(IsByBlock ? "repo-bundle, repo-block, " : "")}compress-type=zst at its default level, process-max=2, start-fast";
 
     public override async Task PrepareAsync(CancellationToken cancellationToken)
     {
@@ -32,6 +42,7 @@ internal sealed class PgBackRest(Stopwatches stopwatches, PostgresCluster cluste
             $"""
             [global]
             {home.PgBackRestOptions}
+            {(IsByBlock ? "repo1-bundle=y\nrepo1-block=y" : "")}
             repo1-retention-full=1000
             log-path={folder}/log
             lock-path={folder}/lock
@@ -54,11 +65,11 @@ internal sealed class PgBackRest(Stopwatches stopwatches, PostgresCluster cluste
         await RunAsync(cancellationToken, "stanza-create");
     }
 
-    public override async Task<IReadOnlyList<Result>> BackUpAsync(CancellationToken cancellationToken)
+    public override async Task<IReadOnlyList<Result>> BackUpAsync(bool isFull, CancellationToken cancellationToken)
     {
-        Measurement took = await RunAsync(cancellationToken, "--type=full", "backup");
+        Measurement took = await RunAsync(cancellationToken, isFull ? "--type=full" : "--type=incr", "backup");
         IReadOnlyList<string> backups = await home.FoldersInAsync($"backup/{Stanza}/", cancellationToken);
-        _newest = backups.Where(static b => b.EndsWith('F')).Max(StringComparer.Ordinal) ?? throw new InvalidOperationException("pgBackRest has made no backup.");
+        _newest = backups.Where(static b => b.EndsWith('F') || b.EndsWith('I')).Max(StringComparer.Ordinal) ?? throw new InvalidOperationException("pgBackRest has made no backup.");
         return [new Result(Name, took)];
     }
 
@@ -79,7 +90,7 @@ internal sealed class PgBackRest(Stopwatches stopwatches, PostgresCluster cluste
 
     private async Task<Measurement> RunAsync(CancellationToken cancellationToken, params string[] arguments)
     {
-        (Measurement took, _) = await stopwatches.RunAsync(cancellationToken, _program, [$"--config={Configuration}", $"--stanza={Stanza}", .. arguments]);
+        (Measurement took, _) = await stopwatches.RunAsync(cancellationToken, Executable, [$"--config={Configuration}", $"--stanza={Stanza}", .. arguments]);
         return took;
     }
 }

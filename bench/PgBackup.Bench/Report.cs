@@ -36,7 +36,7 @@ internal sealed class Report(TextWriter output)
             double processor = Rounds.Median(rounds.Of(name, static m => m.Processor.TotalSeconds));
             double ratio = byReference ? rounds.Ratio(name, rounds.Reference) : rounds.Ratio(rounds.Reference, name);
             output.WriteLine(Text(
-                $"| {Cell(name)} | {Rounds.Median(walls):F2} s | {walls.Min():F2} – {walls.Max():F2} s | {processor:F2} s | {Sizes.Megabytes(rounds.Of(name, static m => m.PeakBytes).Max())} | {(name == rounds.Reference ? "" : Text($"{ratio:F2}"))} |"));
+                $"| {Cell(name)} | {Rounds.Median(walls):F2} s | {walls.Min():F2} – {walls.Max():F2} s | {processor:F2} s | {Bench.Sizes.Megabytes(rounds.Of(name, static m => m.PeakBytes).Max())} | {(name == rounds.Reference ? "" : Text($"{ratio:F2}"))} |"));
         }
     }
 
@@ -47,8 +47,16 @@ internal sealed class Report(TextWriter output)
         foreach (Contestant contestant in contestants)
         {
             long stored = await contestant.StoredBytesAsync(cancellationToken);
-            output.WriteLine(Text($"| {Cell(contestant.Name)} | {Sizes.Megabytes(stored)} | {100.0 * stored / dataBytes:F1} % |"));
+            output.WriteLine(Text($"| {Cell(contestant.Name)} | {Bench.Sizes.Megabytes(stored)} | {100.0 * stored / dataBytes:F1} % |"));
         }
+    }
+
+    /// <summary>What two deltas take.</summary>
+    public void Sizes(IEnumerable<(string Name, long OnePlace, long Everywhere)> deltas)
+    {
+        Rows("stored", "delta of one place", "delta of everywhere");
+        foreach ((string name, long near, long spread) in deltas)
+            output.WriteLine($"| {Cell(name)} | {Bench.Sizes.Megabytes(near)} | {Bench.Sizes.Megabytes(spread)} |");
     }
 
     /// <summary>What pushing a number of segments took.</summary>
@@ -60,7 +68,7 @@ internal sealed class Report(TextWriter output)
             double[] each = [.. rounds.Of(name, static m => m.Wall.TotalMilliseconds).Select(t => t / segments[name])];
             double processor = Rounds.Median(rounds.Of(name, static m => m.Processor.TotalMilliseconds)) / segments[name];
             output.WriteLine(Text(
-                $"| {Cell(name)} | {segments[name]} | {Rounds.Median(each):F0} ms | {each.Min():F0} – {each.Max():F0} ms | {segmentBytes / 1e3 / Rounds.Median(each):F0} MB/s | {processor:F0} ms | {Sizes.Megabytes(rounds.Of(name, static m => m.PeakBytes).Max())} |"));
+                $"| {Cell(name)} | {segments[name]} | {Rounds.Median(each):F0} ms | {each.Min():F0} – {each.Max():F0} ms | {segmentBytes / 1e3 / Rounds.Median(each):F0} MB/s | {processor:F0} ms | {Bench.Sizes.Megabytes(rounds.Of(name, static m => m.PeakBytes).Max())} |"));
         }
     }
 

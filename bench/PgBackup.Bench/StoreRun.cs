@@ -23,7 +23,7 @@ internal sealed class StoreRun(BenchOptions options, Ground ground, CephServer s
     {
         await using CephServer server = await CephServer.StartAsync(CephInstallation.Current, new CephOptions { MemoryGigabytes = 12 });
         await server.CreateBucketAsync(name: Bucket);
-        await using Ground ground = await Ground.CreateAsync(options, cancellationToken);
+        await using Ground ground = await Ground.CreateAsync(options, PostgresTools.Complete, cancellationToken);
         using StoreRun run = new(options, ground, server, cancellationToken);
         await run.RunAsync();
     }

@@ -10,7 +10,7 @@ internal sealed class TarZstd(Stopwatches stopwatches, string dataDirectory, str
     public override async Task<string> DescribeAsync(CancellationToken cancellationToken) =>
         $"{await Tools.FirstLineAsync("tar", "--version")}; {(await Tools.FirstLineAsync("zstd", "--version")).Trim('*', ' ')}; into one file, which is then synced";
 
-    public override async Task<IReadOnlyList<Result>> BackUpAsync(CancellationToken cancellationToken)
+    public override async Task<IReadOnlyList<Result>> BackUpAsync(bool isFull, CancellationToken cancellationToken)
     {
         File.Delete(_archive);
         (Measurement piped, _) = await stopwatches.RunAsync(

@@ -9,7 +9,7 @@ internal sealed class BenchTask : BuildTask
     public override string Name => "Bench";
 
     /// <inheritdoc/>
-    public override string Summary => "time backup and restore against tar|zstd and pgBackRest; --store in a bucket; --rounds N, --scale N, --documents MB";
+    public override string Summary => "time backup and restore against tar|zstd and pgBackRest; --store in a bucket; --delta what changed; --rounds N, --scale N, --documents MB";
 
     /// <inheritdoc/>
     public override async Task<int> RunAsync(string[] arguments)
@@ -17,6 +17,11 @@ internal sealed class BenchTask : BuildTask
         await Prerequisites.EnsureAsync([.. Prerequisites.Server, .. Prerequisites.Rivals]);
         if (arguments.Contains("--store"))
             await StoreRoots.EnsureAsync();
+        if (arguments.Contains("--delta"))
+        {
+            await PostgresRoots.EnsureAsync();
+            await RivalRoots.EnsureAsync();
+        }
         int code = await new BuildModuleTask().RunAsync([]);
         if (code != 0)
             return code;

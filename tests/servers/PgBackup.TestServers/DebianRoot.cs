@@ -24,6 +24,15 @@ public sealed class DebianRoot
     public string LibraryFolder(string name) => _libraries.Select(f => Path.Combine(f, name)).FirstOrDefault(Directory.Exists)
         ?? throw new InvalidOperationException($"There is no folder '{name}' among the libraries of '{_folder}'.");
 
+    /// <summary>Writes a script that runs one of its programs, which then takes itself for that script when it starts itself again; returns the script's path.</summary>
+    public string WriteLauncher(string program, string path)
+    {
+        string quoted = string.Join(':', _libraries);
+        File.WriteAllText(path, $"#!/bin/sh\nexec '{_loader}' --library-path '{quoted}' --argv0 '{path}' '{Path.Combine(_folder, program)}' \"$@\"\n");
+        File.SetUnixFileMode(path, (UnixFileMode)0x1ed);
+        return path;
+    }
+
     /// <summary>How to run one of its programs with arguments.</summary>
     /// <param name="program">The program, of <c>/usr/bin</c>.</param>
     /// <param name="libraries">Further folders of libraries, as <see cref="LibraryFolder"/> returns them.</param>

@@ -28,6 +28,9 @@ public static class ServerCache
     /// <summary>The root with Swift 2.30.</summary>
     public static string Swift => Path.Combine(Folder, "swift-bookworm");
 
+    /// <summary>The root with a pgBackRest that stores by blocks (2.46 and later), for the benchmarks.</summary>
+    public static string CurrentPgBackRest => Path.Combine(Folder, "pgbackrest-sid");
+
     /// <summary>The folder that s3rver is installed in.</summary>
     public static string S3rverFolder => Path.Combine(Folder, $"s3rver-{S3rverVersion}");
 

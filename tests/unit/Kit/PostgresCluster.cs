@@ -183,10 +183,11 @@ public sealed class PostgresCluster : IAsyncDisposable
             : throw new InvalidOperationException($"No row came back from: {sql}");
     }
 
-    /// <summary>Runs a program of the installation (<c>pgbench</c>, <c>psql</c>, …) against this server; throws when it fails. Returns what it printed.</summary>
+    /// <summary>Runs a client (<c>pgbench</c>, <c>psql</c>, …), of the complete installation where the server's has none, against this server; throws when it fails. Returns what it printed.</summary>
     public async Task<string> RunToolAsync(string tool, params string[] arguments)
     {
-        ProcessStartInfo start = _account.StartInfo(Tools.Tool(tool), arguments);
+        PostgresTools tools = File.Exists(Path.Combine(Tools.BinFolder, tool)) ? Tools : PostgresTools.Complete;
+        ProcessStartInfo start = _account.StartInfo(tools.Tool(tool), arguments);
         start.Environment["PGHOST"] = SocketDirectory;
         start.Environment["PGPORT"] = Port.ToString(CultureInfo.InvariantCulture);
         start.Environment["PGUSER"] = "postgres";
