@@ -19,6 +19,8 @@ internal static class DeltaRun
     private static async Task RunAsync(BenchOptions options, PostgresTools server, CancellationToken cancellationToken)
     {
         await using Ground ground = await Ground.CreateAsync(options, server, cancellationToken);
+        // Without it the new rows go where old ones have left room, which is everywhere.
+        await ground.Cluster.ExecuteAsync("VACUUM FULL pgbench_accounts");
         string folder = Path.Combine(ground.CreateFolder("pgbackup"), "repo");
         PgBackupModule ours = new(ground.Module, ground.Cluster, new FolderHome(folder), DirectoryRun.CopyInto(Path.Combine(folder, "wal_005"), ground.CreateFolder("incoming")));
         PgBackRest byFile = Rival(ground, "files", isByBlock: false), byBlock = Rival(ground, "blocks", isByBlock: true);
