@@ -81,6 +81,10 @@ public abstract class PgRestoreCmdlet : PgRepositoryCmdlet
     [Parameter]
     public SwitchParameter Force { get; set; }
 
+    /// <summary>Brings a data directory of the same cluster to the target in place, fetching only what differs.</summary>
+    [Parameter]
+    public SwitchParameter Delta { get; set; }
+
     /// <summary>Leaves archiving in the restored server as the cluster's configuration has it; it is off otherwise.</summary>
     [Parameter]
     public SwitchParameter KeepArchiving { get; set; }
@@ -125,6 +129,7 @@ public abstract class PgRestoreCmdlet : PgRepositoryCmdlet
             DataDirectory = Destination is null ? null : Path.TrimEndingDirectorySeparator(ResolveFolder(Destination)),
             TablespaceMapping = Mapping(),
             Force = Force,
+            Delta = Delta,
             KeepArchiving = KeepArchiving,
             RestoreCommand = RestoreCommand ?? OwnCommand(),
         };

@@ -14,7 +14,7 @@ public sealed class RestorePgPointInTimeCommand : PgRestoreCmdlet
     private RestoreOptions _options = null!;
     private bool _asks;
 
-    /// <summary>The data directory to restore to: empty or absent, unless -Force or -StopServer is given.</summary>
+    /// <summary>The data directory to restore to: empty or absent, unless -Force, -Delta or -StopServer is given.</summary>
     [Parameter(Mandatory = true, Position = 0)]
     [Alias("PGDATA", "Destination")]
     [ValidateNotNullOrEmpty]
@@ -24,7 +24,7 @@ public sealed class RestorePgPointInTimeCommand : PgRestoreCmdlet
     [Parameter]
     public SwitchParameter Start { get; set; }
 
-    /// <summary>Restores in place: stops the server on the destination, sets its directory aside, restores, starts.</summary>
+    /// <summary>Restores in place: stops the server on the destination, sets its directory aside (not with -Delta), restores, starts.</summary>
     [Parameter]
     public SwitchParameter StopServer { get; set; }
 
@@ -73,7 +73,7 @@ public sealed class RestorePgPointInTimeCommand : PgRestoreCmdlet
         // Only where something that is there would be replaced: High impact, but for -Force, -Confirm:$false and $ConfirmPreference = 'None'.
         bool told = MyInvocation.BoundParameters.ContainsKey("Confirm")
             || GetVariableValue("ConfirmPreference") is ConfirmImpact.None or "None";
-        _asks = StopServer && !Force && !told && Directory.Exists(Request.DataDirectory);
+        _asks = (StopServer || Delta) && !Force && !told && Directory.Exists(Request.DataDirectory);
     }
 
     /// <inheritdoc/>
@@ -82,7 +82,8 @@ public sealed class RestorePgPointInTimeCommand : PgRestoreCmdlet
         Handover?.RequireUsable();
         PointInTimeRestore restore = await PointInTimeRestore.PrepareAsync(
             BackupRepository.Open(Settings), _options, pipeline.Log, pipeline.Progress, cancellationToken);
-        string action = StopServer ? $"Stop the server, set its data directory aside, and restore {restore.Plan}"
+        string action = Delta ? $"{(StopServer ? "Stop the server, change" : "Change")} the files in place, and restore {restore.Plan}"
+            : StopServer ? $"Stop the server, set its data directory aside, and restore {restore.Plan}"
             : Force ? $"Replace what is there, and restore {restore.Plan}"
             : $"Restore {restore.Plan}";
         if (!await pipeline.ShouldProcessAsync(Request.DataDirectory!, action))

@@ -31,7 +31,7 @@ public static partial class PgErrors
     internal static PgBackupException DestinationNotEmpty(string path) => new(
         "DestinationNotEmpty", ErrorKind.ResourceExists, ExitCodes.Failed,
         $"The destination '{path}' is not empty.",
-        "Give another folder as -DataDirectory, or -Force to replace a data directory of the same cluster that no server runs on.", path);
+        "Give another folder as -DataDirectory, -Force to replace a data directory of the same cluster that no server runs on, or -Delta to change it in place.", path);
 
     internal static PgBackupException DestinationNotReplaceable(string path, string reason) => new(
         "DestinationNotReplaceable", ErrorKind.ResourceExists, ExitCodes.Failed,
@@ -41,7 +41,7 @@ public static partial class PgErrors
     internal static PgBackupException DestinationInUse(string path, int process) => new(
         "DestinationInUse", ErrorKind.ResourceBusy, ExitCodes.Failed,
         $"A server (process {process}) runs on the destination '{path}'.",
-        "Stop it (pg_ctl stop -D), or give -StopServer to have it stopped, set aside and replaced.", path);
+        "Stop it (pg_ctl stop -D), or give -StopServer to have it stopped, set aside and replaced; with -Delta it is stopped, and its files changed in place.", path);
 
     internal static PgBackupException InsufficientSpace(string path, long needed, long free) => new(
         "InsufficientSpace", ErrorKind.ResourceUnavailable, ExitCodes.Failed,

@@ -231,6 +231,9 @@ internal static partial class Posix
     [StructLayout(LayoutKind.Explicit, Size = 256)]
     private struct StatX
     {
+        [FieldOffset(16)]
+        public uint Links;
+
         [FieldOffset(20)]
         public uint User;
 
@@ -256,7 +259,7 @@ internal static partial class Posix
         public uint ModifiedNanoseconds;
 
         public readonly FileFacts ToFacts() => new(
-            (long)Size, Mode, new FileTime(ModifiedSeconds, (int)ModifiedNanoseconds), new FileTime(ChangedSeconds, (int)ChangedNanoseconds));
+            (long)Size, Mode, new FileTime(ModifiedSeconds, (int)ModifiedNanoseconds), new FileTime(ChangedSeconds, (int)ChangedNanoseconds)) { Links = Links };
     }
 }
 
@@ -267,6 +270,9 @@ internal static partial class Posix
 /// <param name="Changed">When content, name or attributes were changed last; nobody can set it.</param>
 internal readonly record struct FileFacts(long Size, ushort Mode, FileTime Modified, FileTime Changed)
 {
+    /// <summary>How many names it has.</summary>
+    public uint Links { get; init; }
+
     /// <summary>The permission bits alone.</summary>
     public UnixFileMode Permissions => (UnixFileMode)(Mode & 0xfff);
 

@@ -39,6 +39,8 @@ public sealed class PointInTimeRestore
 
     private bool InPlace => _options.Request.StopServer;
 
+    private bool IsDelta => _options.Request.Delta;
+
     private string DataDirectory => Plan.DataDirectory!;
 
     /// <summary>Plans; writes nothing. Throws what <see cref="RestorePlanner.PlanAsync"/> throws.</summary>
@@ -56,7 +58,7 @@ public sealed class PointInTimeRestore
     }
 
     /// <summary>
-    /// Restores. Throws <c>BackupDamaged</c>, <c>MemberNameInvalid</c>, <c>RestoreWriteFailed</c>, <c>OwnerInvalid</c>, <c>ToolMissing</c>, <c>ServerStopFailed</c>,
+    /// Restores. Throws <c>BackupDamaged</c>, <c>MemberNameInvalid</c>, <c>RestoreWriteFailed</c>, <c>OwnerInvalid</c>, <c>ToolMissing</c>, <c>ServerStopFailed</c>, <c>WalNotArchived</c>,
     /// <c>RecoveryFailed</c>, <c>OperationTimeout</c>.
     /// </summary>
     public async Task<RestoreResult> RunAsync(CancellationToken cancellationToken = default)
@@ -68,9 +70,12 @@ public sealed class PointInTimeRestore
         _log.Information($"Restoring '{Plan.Name}' to {Plan.Target} in '{DataDirectory}'.");
 
         IReadOnlyList<string> serverOptions = InPlace ? DestinationClearing.ServerOptions(DataDirectory) : [];
-        string? aside = await MakeRoomAsync(programs).ConfigureAwait(false);
+        bool keepsFiles = IsDelta && HasContent(DataDirectory);
+        string? aside = keepsFiles
+            ? await PrepareInPlaceAsync(programs, cancellationToken).ConfigureAwait(false)
+            : await MakeRoomAsync(programs).ConfigureAwait(false);
         int? port = starts && !InPlace ? _options.Port ?? StartSettings.FreePort() : null;
-        (FetchResult fetched, ControlFile control) = await RestoreFilesAsync(owner, programs, port, serverOptions, cancellationToken).ConfigureAwait(false);
+        (FetchResult fetched, ControlFile control) = await RestoreFilesAsync(owner, keepsFiles, programs, port, serverOptions, cancellationToken).ConfigureAwait(false);
         RestoreResult result = Describe(fetched, aside) with { Port = port };
         if (programs is not null)
             result = await StartAsync(result, programs, control, serverOptions, cancellationToken).ConfigureAwait(false);
@@ -78,9 +83,26 @@ public sealed class PointInTimeRestore
         return result with { Duration = _watch.Elapsed, Phases = [.. _phases], Warnings = [.. _warnings] };
     }
 
+    private static bool HasContent(string folder) => Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any();
+
+    /// <summary>Nothing is set aside: the files that are there are what is worked with.</summary>
+    private async Task<string?> PrepareInPlaceAsync(ServerPrograms? programs, CancellationToken cancellationToken)
+    {
+        Stopwatch watch = Stopwatch.StartNew();
+        if (InPlace)
+            await DestinationClearing.StopServerAsync(programs!, DataDirectory, _log).ConfigureAwait(false);
+        // Once more: a server may have been started since the plan was made.
+        if (DestinationPlanner.RunningProcess(DataDirectory) is { } process)
+            throw PgErrors.DestinationInUse(DataDirectory, process);
+        if (!_options.Request.Force)
+            await UnarchivedWal.RequireNoneAsync(_repository, DataDirectory, cancellationToken).ConfigureAwait(false);
+        _phases.Add(new RestorePhase(InPlace ? "Stop" : "Check", watch.Elapsed));
+        return null;
+    }
+
     private async Task<string?> MakeRoomAsync(ServerPrograms? programs)
     {
-        if (!Directory.Exists(DataDirectory) || !Directory.EnumerateFileSystemEntries(DataDirectory).Any())
+        if (!HasContent(DataDirectory))
             return null;
         Stopwatch watch = Stopwatch.StartNew();
         string? aside = null;
@@ -102,10 +124,11 @@ public sealed class PointInTimeRestore
     }
 
     private async Task<(FetchResult Fetched, ControlFile Control)> RestoreFilesAsync(
-        FileOwner? owner, ServerPrograms? programs, int? port, IReadOnlyList<string> serverOptions, CancellationToken cancellationToken)
+        FileOwner? owner, bool keepsFiles, ServerPrograms? programs, int? port, IReadOnlyList<string> serverOptions, CancellationToken cancellationToken)
     {
-        using var destination = new RestoreDestination(DataDirectory, Plan.Tablespaces, owner is null ? null : (owner.User, owner.Group));
-        destination.Prepare($"A restore of {Plan.Name} began here at {_startTime:u}. While this file is here it is not complete: run it again with -Force.\n");
+        using var destination = new RestoreDestination(DataDirectory, Plan.Tablespaces, owner is null ? null : (owner.User, owner.Group)) { InPlace = keepsFiles };
+        string again = keepsFiles ? "-Delta, or anew with -Force" : "-Force";
+        destination.Prepare($"A restore of {Plan.Name} began here at {_startTime:u}. While this file is here it is not complete: run it again with {again}.\n");
         Stopwatch watch = Stopwatch.StartNew();
         var progress = new FetchProgress("Restoring the cluster", (Plan.Backup.DataSize ?? Plan.Backup.UncompressedSize)?.Bytes, _progress, _log);
         var fetcher = new BackupFetcher(_repository, destination, _options.ThrottleLimit ?? Environment.ProcessorCount, progress, _log);
@@ -189,6 +212,8 @@ public sealed class PointInTimeRestore
         PreviousDataDirectory = aside,
         FileCount = fetched.Files,
         Size = fetched.Bytes,
+        FetchedSize = fetched.Fetched,
+        KeptSize = fetched.Kept,
         WalSegmentCount = Plan.SegmentCount,
         StartTime = _startTime,
         Duration = _watch.Elapsed,

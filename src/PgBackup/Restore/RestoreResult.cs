@@ -64,6 +64,12 @@ public sealed record RestoreResult
     /// <summary>Their bytes.</summary>
     public required ByteSize Size { get; init; }
 
+    /// <summary>The bytes of files that came from the repository.</summary>
+    public required ByteSize FetchedSize { get; init; }
+
+    /// <summary>The bytes of files that were there already and stayed; zero unless the restore changed files in place.</summary>
+    public required ByteSize KeptSize { get; init; }
+
     /// <summary>The segments that recovery needs.</summary>
     public required int WalSegmentCount { get; init; }
 

@@ -80,13 +80,23 @@ public sealed class ChainPropertyTests
             incremented.UnionWith(files.Where(f => f.Increment is not null).Select(f => f.Name));
             incremented.IntersectWith(files.Where(f => f.Whole is null).Select(f => f.Name));
             chain.Add(SyntheticBackup.NameOf(level));
-            await new SyntheticBackup(repository, chain[^1], random).WriteAsync(files, hasIndex);
+            await new SyntheticBackup(repository, chain[^1], random) { RandomAccess = random.Next(3) != 0 }.WriteAsync(files, hasIndex);
         }
 
         var written = new Dictionary<string, int[]>(StringComparer.Ordinal);
         string target = folder.Combine("data");
         await FetchAsync(repository, chain, target, written);
+        await CheckTreeAsync(target, state, times, seed);
+        foreach (string file in state.Keys.Where(incremented.Contains))
+            Assert.All(written.GetValueOrDefault(target + file, []), count => Assert.InRange(count, 0, 1));
 
+        Spoil(target, random);
+        await FetchAsync(repository, chain, target, written, inPlace: true);
+        await CheckTreeAsync(target, state, times, seed);
+    }
+
+    private static async Task CheckTreeAsync(string target, Dictionary<string, byte[]> state, Dictionary<string, long> times, int seed)
+    {
         string[] restored = [.. Directory.GetFiles(Path.Combine(target, "base", "5")).Select(f => "/base/5/" + Path.GetFileName(f)).Order(StringComparer.Ordinal)];
         Assert.Equal(state.Keys.Order(StringComparer.Ordinal), restored);
         foreach ((string file, byte[] content) in state)
@@ -96,12 +106,33 @@ public sealed class ChainPropertyTests
             Assert.True(actual.AsSpan().SequenceEqual(content), $"{file} differs (seed {seed}).");
             FileTime modified = Posix.FactsOf(path)!.Value.Modified;
             Assert.Equal(times[file], times[file] % 1_000_000_000 == 0 ? modified.Seconds * 1_000_000_000 : modified.ToNanoseconds());
-            if (incremented.Contains(file))
-                Assert.All(written.GetValueOrDefault(path, []), count => Assert.InRange(count, 0, 1));
         }
     }
 
-    private static async Task FetchAsync(BackupRepository repository, List<BackupName> chain, string target, Dictionary<string, int[]> written)
+    /// <summary>What may become of a data directory: pages written, files longer, shorter, gone, others there.</summary>
+    private static void Spoil(string target, Random random)
+    {
+        foreach (string file in Directory.GetFiles(Path.Combine(target, "base", "5")))
+        {
+            byte[] content = File.ReadAllBytes(file);
+            int fate = random.Next(6);
+            if (fate == 0)
+                File.Delete(file);
+            else if (fate == 1)
+                File.WriteAllBytes(file, Bytes(random.Next(), random.Next(20 * Page)));
+            else if (fate == 2)
+                File.WriteAllBytes(file, content[..random.Next(content.Length + 1)]);
+            else if (fate == 3)
+                File.WriteAllBytes(file, [.. content, .. Bytes(random.Next(), random.Next(3 * Page))]);
+            else if (fate == 4 && content.Length > 0)
+                File.WriteAllBytes(file, [.. content[..(content.Length / 2)], (byte)~content[content.Length / 2], .. content[((content.Length / 2) + 1)..]]);
+        }
+        File.WriteAllBytes(Path.Combine(target, "base", "5", "999"), Bytes(1, 100));
+        Directory.CreateDirectory(Path.Combine(target, "base", "6"));
+        File.WriteAllBytes(Path.Combine(target, "base", "6", "1"), Bytes(1, 100));
+    }
+
+    private static async Task FetchAsync(BackupRepository repository, List<BackupName> chain, string target, Dictionary<string, int[]> written, bool inPlace = false)
     {
         void Count(string path, long offset, int length)
         {
@@ -112,7 +143,7 @@ public sealed class ChainPropertyTests
                     counts[page]++;
             }
         }
-        using var destination = new RestoreDestination(target, [], null) { OnWrite = Count };
+        using var destination = new RestoreDestination(target, [], null) { OnWrite = Count, InPlace = inPlace };
         destination.Prepare("test");
         var progress = new FetchProgress("test", null, NoProgress.Instance, OperationLog.None);
         await new BackupFetcher(repository, destination, 3, progress, OperationLog.None).FetchAsync(chain, default);

@@ -72,12 +72,18 @@ internal sealed class RestoreLab : IAsyncDisposable
 
     public string ArchiveCommand => $"cp '%p' '{WalFolder}/.%f' && mv '{WalFolder}/.%f' '{WalFolder}/%f'";
 
-    public Task<BackupResult> BackupAsync() => BackupAsync(Cluster.ConnectionString);
+    public Task<BackupResult> BackupAsync(BackupTypeRequest type = BackupTypeRequest.Full) => BackupAsync(Cluster.ConnectionString, type: type);
 
     /// <summary>Backs up another server than the lab's own into the same repository.</summary>
-    public async Task<BackupResult> BackupAsync(string connectionString, bool newLineage = false)
+    public async Task<BackupResult> BackupAsync(string connectionString, bool newLineage = false, BackupTypeRequest type = BackupTypeRequest.Full)
     {
-        var options = new BackupOptions { Server = new ServerConnectionSettings { ConnectionString = connectionString }, NewLineage = newLineage };
+        var options = new BackupOptions
+        {
+            Server = new ServerConnectionSettings { ConnectionString = connectionString },
+            NewLineage = newLineage,
+            Type = type,
+            DeltaMaxSteps = 7,
+        };
         await using ClusterBackupJob job = await ClusterBackupJob.PrepareAsync(Repository, options);
         return await job.RunAsync();
     }

@@ -53,6 +53,9 @@ internal sealed class SyntheticBackup(BackupRepository repository, BackupName na
 {
     private readonly List<IndexedPart> _parts = [];
 
+    /// <summary>Whether readers may fetch single frames; not so of an encrypted part.</summary>
+    public bool RandomAccess { get; init; } = true;
+
     /// <summary>Cuts a member's content elsewhere than the contract allows; null for sound backups.</summary>
     public int? HeaderCut { get; init; }
 
@@ -141,7 +144,7 @@ internal sealed class SyntheticBackup(BackupRepository repository, BackupName na
         }
         stream.Complete(output);
         await PutAsync(RepositoryLayout.PartFolder(name) + part, output.WrittenMemory);
-        _parts.Add(new IndexedPart(part, output.WrittenCount, true, frames, members));
+        _parts.Add(new IndexedPart(part, output.WrittenCount, RandomAccess, frames, members));
     }
 
     private async Task PutAsync(string key, ReadOnlyMemory<byte> content)

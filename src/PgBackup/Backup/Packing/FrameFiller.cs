@@ -4,6 +4,7 @@ using PgBackup.Backup.Reading;
 using PgBackup.Codecs;
 using PgBackup.Platform;
 using PgBackup.Postgres.Files;
+using PgBackup.Repository;
 using PgBackup.Repository.Documents;
 
 namespace PgBackup.Backup.Packing;

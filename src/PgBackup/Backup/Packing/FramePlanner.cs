@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Microsoft.Win32.SafeHandles;
 using PgBackup.Backup.Reading;
+using PgBackup.Repository;
 using PgBackup.Repository.Documents;
 
 namespace PgBackup.Backup.Packing;

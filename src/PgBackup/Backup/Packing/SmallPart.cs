@@ -1,6 +1,7 @@
 using System.Buffers;
 using PgBackup.Codecs;
 using PgBackup.Platform;
+using PgBackup.Repository;
 using PgBackup.Repository.Documents;
 
 namespace PgBackup.Backup.Packing;

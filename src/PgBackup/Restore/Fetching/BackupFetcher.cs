@@ -8,8 +8,10 @@ namespace PgBackup.Restore.Fetching;
 /// <summary>What fetching a chain came to.</summary>
 /// <param name="Files">The tar members written.</param>
 /// <param name="Bytes">Their bytes.</param>
+/// <param name="Fetched">The bytes of files that came from the repository.</param>
+/// <param name="Kept">The bytes of files that were there already.</param>
 /// <param name="Warnings">What needs attention.</param>
-internal sealed record FetchResult(long Files, long Bytes, IReadOnlyList<string> Warnings);
+internal sealed record FetchResult(long Files, long Bytes, long Fetched, long Kept, IReadOnlyList<string> Warnings);
 
 /// <summary>
 /// Brings the files of a chain of backups into a destination: the newest backup first, with its labels and its control file, the full one last, so that each page is written once
@@ -29,6 +31,11 @@ internal sealed class BackupFetcher(BackupRepository repository, RestoreDestinat
         try
         {
             wanted = await WantedFiles.ReadAsync(repository, chain, cancellationToken).ConfigureAwait(false);
+            if (destination.InPlace)
+            {
+                new LeftoverRemoval(destination, wanted, progress).Run(cancellationToken);
+                destination.MakeFolders();
+            }
         }
         catch
         {
@@ -43,7 +50,7 @@ internal sealed class BackupFetcher(BackupRepository repository, RestoreDestinat
                 await FetchLevelAsync(source, level, level == chain.Count - 1, wanted, cancellationToken).ConfigureAwait(false);
         }
         await RequireAllAsync(chain, wanted, cancellationToken).ConfigureAwait(false);
-        return new FetchResult(progress.Files, progress.Bytes, progress.Warnings);
+        return new FetchResult(progress.Files, progress.Bytes, progress.Fetched, progress.Kept, progress.Warnings);
     }
 
     private async Task FetchLevelAsync(LevelSource source, int level, bool isTarget, WantedFiles wanted, CancellationToken cancellationToken)
@@ -57,6 +64,8 @@ internal sealed class BackupFetcher(BackupRepository repository, RestoreDestinat
 
         // Linked, so that the first failure ends all the work.
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        if (destination.InPlace && source.Index is null)
+            progress.Warn($"'{parts.Backup}' has no index: what the files in place hold of it cannot be known, and all of it was fetched.");
         if (source.Index is { } index)
             await FetchIndexedAsync(index, parts.Backup, streamed, writer, stop).ConfigureAwait(false);
         var options = new ParallelOptions { MaxDegreeOfParallelism = workers, CancellationToken = cancellationToken };
@@ -107,10 +116,7 @@ internal sealed class BackupFetcher(BackupRepository repository, RestoreDestinat
         }
         if (stored.Size != part.Size)
             throw writer.Damaged($"{part.Name} has {stored.Size} bytes, its index says {part.Size}.");
-        if (part.RandomAccess && repository.Key is null)
-            await fetch.AddAsync(key, part, writer, cancellationToken).ConfigureAwait(false);
-        else
-            await fetch.AddStreamAsync(key, part, writer, cancellationToken).ConfigureAwait(false);
+        await fetch.AddAsync(key, part, writer, cancellationToken).ConfigureAwait(false);
     }
 
     private async Task RequireAllAsync(IReadOnlyList<BackupName> chain, WantedFiles wanted, CancellationToken cancellationToken)

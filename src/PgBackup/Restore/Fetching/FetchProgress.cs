@@ -9,12 +9,20 @@ internal sealed class FetchProgress(string activity, long? total, IProgress<Oper
     private long _done;
     private long _files;
     private long _reported;
+    private long _fetched;
+    private long _kept;
 
     /// <summary>The bytes written.</summary>
     public long Bytes => Interlocked.Read(ref _done);
 
     /// <summary>The members written.</summary>
     public long Files => Interlocked.Read(ref _files);
+
+    /// <summary>The bytes of files that came from the repository.</summary>
+    public long Fetched => Interlocked.Read(ref _fetched);
+
+    /// <summary>The bytes of files that were there already.</summary>
+    public long Kept => Interlocked.Read(ref _kept);
 
     /// <summary>What needs attention.</summary>
     public IReadOnlyList<string> Warnings
@@ -35,6 +43,12 @@ internal sealed class FetchProgress(string activity, long? total, IProgress<Oper
         if (done - reported >= ReportEvery && Interlocked.CompareExchange(ref _reported, done, reported) == reported)
             progress.Report(new OperationProgress(activity, "Restoring files", done, total is { } all && all >= done ? all : null));
     }
+
+    /// <summary>So many bytes came from the repository.</summary>
+    public void AddFetched(long bytes) => Interlocked.Add(ref _fetched, bytes);
+
+    /// <summary>So many bytes were there already.</summary>
+    public void AddKept(long bytes) => Interlocked.Add(ref _kept, bytes);
 
     /// <summary>Something worked, but needs attention.</summary>
     public void Warn(string message)

@@ -34,10 +34,27 @@ internal sealed class IndexedFetch(BackupRepository repository, int workers) : I
         await Task.WhenAll(running).ConfigureAwait(false);
     }
 
-    /// <summary>Hands a part to the workers; waits while they are behind.</summary>
+    /// <summary>
+    /// Hands a part to the workers; waits while they are behind. Of a part that can only be read from its beginning one worker reads all of it, unless the files in place hold what it
+    /// holds.
+    /// </summary>
     public async Task AddAsync(string key, IndexedPart part, MemberWriter writer, CancellationToken cancellationToken)
     {
+        bool isRandom = part.RandomAccess && repository.Key is null;
+        if (!isRandom && !writer.InPlace)
+        {
+            await AddStreamAsync(key, part, writer, cancellationToken).ConfigureAwait(false);
+            return;
+        }
         var open = new OpenPart(key, part, writer);
+        if (writer.InPlace)
+            open.Keep(LocalFrames.Find(open, workers, cancellationToken));
+        if (!isRandom && open.HasWantedFrames)
+        {
+            await AddStreamAsync(key, part, writer, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+        open.Begin();
         _parts.RemoveAll(static p => !p.HasOpenFiles);
         _parts.Add(open);
         long stored = 0;
@@ -60,13 +77,6 @@ internal sealed class IndexedFetch(BackupRepository repository, int workers) : I
         }
     }
 
-    /// <summary>Hands over a part that can only be read from its beginning; one worker reads it.</summary>
-    public async Task AddStreamAsync(string key, IndexedPart part, MemberWriter writer, CancellationToken cancellationToken)
-    {
-        await _room.WaitAsync(cancellationToken).ConfigureAwait(false);
-        Hand(new StreamWork(key, part, writer));
-    }
-
     /// <summary>No more parts come, or never mind (with an error).</summary>
     public void Complete(Exception? error = null) => _ranges.Writer.TryComplete(error);
 
@@ -84,6 +94,12 @@ internal sealed class IndexedFetch(BackupRepository repository, int workers) : I
             part.Dispose();
         _decoder.Dispose();
         _room.Dispose();
+    }
+
+    private async Task AddStreamAsync(string key, IndexedPart part, MemberWriter writer, CancellationToken cancellationToken)
+    {
+        await _room.WaitAsync(cancellationToken).ConfigureAwait(false);
+        Hand(new StreamWork(key, part, writer));
     }
 
     private static async Task DiscardAsync(FrameRange range)

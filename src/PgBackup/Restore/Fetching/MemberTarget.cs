@@ -32,6 +32,9 @@ internal sealed class MemberTarget(MemberWriter writer, string member, string re
     /// <summary>Begins the file, or opens what newer backups have begun.</summary>
     public DestinationFile Open() => writer.Open(this);
 
+    /// <summary>Where the file lies.</summary>
+    public string Path => writer.PathOf(Relative);
+
     /// <summary>Writes a piece of the whole file where it belongs, but for what newer backups have settled.</summary>
     public void Write(DestinationFile file, ReadOnlySpan<byte> piece, long offset)
     {
@@ -43,6 +46,9 @@ internal sealed class MemberTarget(MemberWriter writer, string member, string re
 
     /// <summary>True when newer backups have settled these bytes of the whole file, so that they need not come; never so of an increment.</summary>
     public bool IsSettled(long from, long to) => Use == MemberUse.Whole && Ledger is not null && Ledger.IsSettled(from, to);
+
+    /// <summary>True when all of these bytes of the whole file still count.</summary>
+    public bool IsOpen(long from, long to) => Use == MemberUse.Whole && (Ledger is null || Ledger.NextOpen(from, to) == (from, to));
 
     /// <summary>
     /// Takes the header of an increment: the newest one of a file fixes its size. Throws <see cref="InvalidDataException"/>, <c>BackupDamaged</c>.
@@ -56,11 +62,18 @@ internal sealed class MemberTarget(MemberWriter writer, string member, string re
         return ledger.Take(header);
     }
 
+    /// <summary>So many of its bytes came from the repository.</summary>
+    public void Fetched(long bytes) => writer.Fetched(bytes);
+
     /// <summary>Notes that the content was written: with the whole file, the oldest piece, the file is complete.</summary>
     public void Finish(DestinationFile file)
     {
         if (Use == MemberUse.Whole)
+        {
+            if (writer.InPlace)
+                Ledger?.ClearUnbrought(file, Size);
             file.SetModified(Ledger?.Modified ?? Modified);
+        }
         writer.Finish(this);
     }
 }

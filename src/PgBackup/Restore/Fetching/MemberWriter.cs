@@ -16,7 +16,7 @@ internal sealed class MemberWriter(
     private static readonly HashSet<string> s_unwelcome = new(StringComparer.Ordinal)
     {
         "recovery.signal", "standby.signal", "postmaster.pid", "postmaster.opts", "current_logfiles", "backup_label.old", "tablespace_map.old",
-        RestoreDestination.MarkerName, RestoreDestination.PendingControlFile,
+        RestoreDestination.MarkerName, RestoreDestination.PendingControlFile, RestoreDestination.OldControlFile,
     };
 
     /// <summary>The backup whose members these are.</summary>
@@ -70,9 +70,30 @@ internal sealed class MemberWriter(
         progress.Warn($"'{member}' was a symbolic link in the source; the backup does not hold what it led to, and it was not restored.");
     }
 
-    internal DestinationFile Open(MemberTarget target) => target.Ledger is null
-        ? destination.CreateFile(target.Relative, target.Mode)
-        : destination.OpenFile(target.Relative) ?? throw Damaged($"'{target.Member}' has gone while it was being restored.");
+    /// <summary>Whether files that are there are kept as far as they are right.</summary>
+    public bool InPlace => destination.InPlace;
+
+    /// <summary>True for what a restored cluster must not find.</summary>
+    public static bool IsUnwelcome(string relative) => s_unwelcome.Contains(relative);
+
+    /// <summary>Where a file of the destination lies.</summary>
+    public string PathOf(string relative) => destination.PathOf(relative);
+
+    /// <summary>So many bytes of files came from the repository.</summary>
+    public void Fetched(long bytes) => progress.AddFetched(bytes);
+
+    /// <summary>So many bytes of files were there already.</summary>
+    public void Kept(long bytes) => progress.AddKept(bytes);
+
+    internal DestinationFile Open(MemberTarget target)
+    {
+        if (target.Ledger is not null)
+            return destination.OpenFile(target.Relative) ?? throw Damaged($"'{target.Member}' has gone while it was being restored.");
+        if (!destination.InPlace || target.IsSpecial)
+            return destination.CreateFile(target.Relative, target.Mode);
+        // An increment's header says how long its file is.
+        return destination.OpenInPlace(target.Relative, target.Mode, target.Use == MemberUse.Whole ? target.Size : null);
+    }
 
     internal PageLedger BeginLedger(MemberTarget target)
     {

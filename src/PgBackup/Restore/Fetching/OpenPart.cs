@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using PgBackup.Codecs;
 using PgBackup.Platform;
+using PgBackup.Repository;
 using PgBackup.Repository.Documents;
 
 namespace PgBackup.Restore.Fetching;
@@ -9,19 +10,20 @@ namespace PgBackup.Restore.Fetching;
 internal sealed class OpenPart : IDisposable
 {
     private readonly long[] _frameStarts;
-    private readonly IReadOnlyList<IndexedMember> _members;
     private readonly MemberTarget?[] _targets;
     private readonly ConcurrentDictionary<int, Lazy<OpenMember>> _open = new();
     private readonly bool[] _wantedFrames;
     private readonly Dictionary<int, long> _unfetched = [];
+    private bool[]? _kept;
 
+    /// <summary>Chooses what is wanted of the part; writes nothing yet.</summary>
     public OpenPart(string key, IndexedPart part, MemberWriter writer)
     {
         Key = key;
         Name = part.Name;
         Frames = part.Frames;
         Writer = writer;
-        _members = part.Members;
+        Members = part.Members;
         _frameStarts = new long[part.Frames.Count + 1];
         for (int i = 0; i < part.Frames.Count; i++)
             _frameStarts[i + 1] = _frameStarts[i] + part.Frames[i].PlainLength;
@@ -42,11 +44,64 @@ internal sealed class OpenPart : IDisposable
     /// <summary>Its frames.</summary>
     public IReadOnlyList<IndexedFrame> Frames { get; }
 
+    /// <summary>Its members.</summary>
+    public IReadOnlyList<IndexedMember> Members { get; }
+
     /// <summary>Who decides what is written.</summary>
     public MemberWriter Writer { get; }
 
     /// <summary>Whether a frame holds something that is wanted.</summary>
     public bool IsWanted(int frame) => _wantedFrames[frame];
+
+    /// <summary>Whether any frame does.</summary>
+    public bool HasWantedFrames => Array.IndexOf(_wantedFrames, true) >= 0;
+
+    /// <summary>Where a frame begins in the tar.</summary>
+    public long StartOf(int frame) => _frameStarts[frame];
+
+    /// <summary>Where a member goes; null when it is not wanted from here.</summary>
+    public MemberTarget? TargetOf(int member) => _targets[member];
+
+    /// <summary>Where a member ends in the tar, with its padding; 0 for the one before the first.</summary>
+    public long EndOfMember(int member) =>
+        member < 0 ? 0 : Members[member].Offset + Members[member].Size + TarHeader.PaddingOf(Members[member].Size);
+
+    /// <summary>The first member whose content ends behind a position of the tar.</summary>
+    public int FirstMemberEndingAfter(long position)
+    {
+        int low = 0, high = Members.Count;
+        while (low < high)
+        {
+            int middle = (low + high) >>> 1;
+            if (Members[middle].Offset + Members[middle].Size <= position)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        return low;
+    }
+
+    /// <summary>Some frames need not be fetched: the files in place already hold what is in them.</summary>
+    public void Keep(bool[] frames)
+    {
+        _kept = frames;
+        for (int i = 0; i < frames.Length; i++)
+            _wantedFrames[i] &= !frames[i];
+    }
+
+    /// <summary>Makes the folders and the empty files, and ends the files of which nothing has to be fetched.</summary>
+    public void Begin()
+    {
+        for (int i = 0; i < Members.Count; i++)
+        {
+            if (Members[i].Kind == MemberKind.Directory)
+                Writer.Folder(Members[i].Name, (UnixFileMode)Members[i].Mode);
+            else if (_targets[i] is { Size: 0 } empty)
+                WriteWhole(empty, default);
+            else if (_targets[i] is { Use: MemberUse.Whole } target && (_kept is not null || target.Ledger is not null))
+                LeaveOut(i, target);
+        }
+    }
 
     /// <summary>
     /// Ends when a frame can be written: one that holds only pages of an increment waits for the frame with the increment's block numbers, which lies before it in the same part
@@ -56,7 +111,7 @@ internal sealed class OpenPart : IDisposable
     {
         long start = _frameStarts[frame];
         int first = FirstMemberEndingAfter(start);
-        if (first < _members.Count && _members[first].Offset < start && _targets[first] is { Use: MemberUse.Increment } target)
+        if (first < Members.Count && Members[first].Offset < start && _targets[first] is { Use: MemberUse.Increment } target)
             await Opened(first, target).Pages.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
@@ -65,14 +120,15 @@ internal sealed class OpenPart : IDisposable
     {
         long start = _frameStarts[frame];
         long end = _frameStarts[frame + 1];
-        for (int i = FirstMemberEndingAfter(start); i < _members.Count && _members[i].Offset < end; i++)
+        for (int i = FirstMemberEndingAfter(start); i < Members.Count && Members[i].Offset < end; i++)
         {
             if (_targets[i] is not { Size: > 0 } target)
                 continue;
-            IndexedMember member = _members[i];
+            IndexedMember member = Members[i];
             long from = Math.Max(start, member.Offset);
             long to = Math.Min(end, member.Offset + member.Size);
             ReadOnlySpan<byte> piece = plain[(int)(from - start)..(int)(to - start)];
+            Writer.Fetched(piece.Length);
             if (target.Use == MemberUse.Increment)
                 WriteIncrement(i, target, piece, from - member.Offset);
             else if (piece.Length == member.Size)
@@ -165,14 +221,11 @@ internal sealed class OpenPart : IDisposable
     private void ChooseMembers()
     {
         int frame = 0;
-        for (int i = 0; i < _members.Count; i++)
+        for (int i = 0; i < Members.Count; i++)
         {
-            IndexedMember member = _members[i];
+            IndexedMember member = Members[i];
             if (member.Kind == MemberKind.Directory)
-            {
-                Writer.Folder(member.Name, (UnixFileMode)member.Mode);
                 continue;
-            }
             FileTime modified = FileTime.FromNanoseconds(member.Modified);
             if (Writer.Target(member.Name, member.Size, (UnixFileMode)(member.Mode & 0xfff), modified, fromSpecialPart: false) is not { } target)
                 continue;
@@ -180,29 +233,25 @@ internal sealed class OpenPart : IDisposable
                 throw Writer.Damaged($"its index and its list of files disagree whether '{member.Name}' is an increment.");
             _targets[i] = target;
             if (member.Size == 0)
-            {
-                WriteWhole(target, default);
                 continue;
-            }
             while (_frameStarts[frame + 1] <= member.Offset)
                 frame++;
             foreach ((int f, long from, long to) in PiecesOf(member, frame))
                 _wantedFrames[f] |= !target.IsSettled(from, to);
         }
-        for (int i = 0; i < _members.Count; i++)
-        {
-            if (_targets[i] is { Use: MemberUse.Whole, Ledger: not null, Size: > 0 } target)
-                LeaveOutSettled(i, target);
-        }
     }
 
     /// <summary>What of a member lies in frames that are not fetched; with all of it the file is complete.</summary>
-    private void LeaveOutSettled(int index, MemberTarget target)
+    private void LeaveOut(int index, MemberTarget target)
     {
-        IndexedMember member = _members[index];
-        long unfetched = 0;
+        IndexedMember member = Members[index];
+        long unfetched = 0, kept = 0;
         foreach ((int frame, long from, long to) in PiecesOf(member, FirstFrameOf(member)))
+        {
             unfetched += _wantedFrames[frame] ? 0 : to - from;
+            kept += _kept is not null && _kept[frame] ? to - from : 0;
+        }
+        Writer.Kept(kept);
         if (unfetched == member.Size)
         {
             using DestinationFile file = target.Open();
@@ -231,19 +280,5 @@ internal sealed class OpenPart : IDisposable
         while (_frameStarts[found + 1] <= member.Offset)
             found++;
         return found;
-    }
-
-    private int FirstMemberEndingAfter(long position)
-    {
-        int low = 0, high = _members.Count;
-        while (low < high)
-        {
-            int middle = (low + high) >>> 1;
-            if (_members[middle].Offset + _members[middle].Size <= position)
-                low = middle + 1;
-            else
-                high = middle;
-        }
-        return low;
     }
 }

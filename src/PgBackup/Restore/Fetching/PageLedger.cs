@@ -13,6 +13,8 @@ internal sealed class PageLedger(FileTime modified)
 {
     private const int PagesPerWord = 64;
 
+    private static readonly byte[] s_zeros = new byte[128 * 1024];
+
     private ulong[] _brought = [];
     private int _pageSize;
 
@@ -60,10 +62,24 @@ internal sealed class PageLedger(FileTime modified)
             file.Write(piece[(int)(run.From - offset)..(int)(run.To - offset)], run.From);
     }
 
-    /// <summary>The first run of bytes between <paramref name="from"/> and <paramref name="to"/> that no newer backup has brought and that lies below the limit.</summary>
-    public (long From, long To)? NextOpen(long from, long to)
+    /// <summary>
+    /// Clears what no backup of the chain has brought, where the file held something else before: what lies at or beyond the limit, or beyond the end of the whole file
+    /// that the oldest backup holds (<paramref name="baseSize"/>).
+    /// </summary>
+    public void ClearUnbrought(DestinationFile file, long baseSize)
     {
-        to = Math.Min(to, Limit);
+        for (long at = Math.Min(baseSize, Limit); NextUnbrought(at, FileSize) is { } run; at = run.To)
+        {
+            for (long from = run.From; from < run.To; from += s_zeros.Length)
+                file.Write(s_zeros.AsSpan(0, (int)Math.Min(s_zeros.Length, run.To - from)), from);
+        }
+    }
+
+    /// <summary>The first run of bytes between <paramref name="from"/> and <paramref name="to"/> that no newer backup has brought and that lies below the limit.</summary>
+    public (long From, long To)? NextOpen(long from, long to) => NextUnbrought(from, Math.Min(to, Limit));
+
+    private (long From, long To)? NextUnbrought(long from, long to)
+    {
         if (from >= to)
             return null;
         if (_pageSize == 0)

@@ -3,6 +3,7 @@ using System.Globalization;
 using Microsoft.Win32.SafeHandles;
 using PgBackup.Errors;
 using PgBackup.Platform;
+using PgBackup.Postgres.Files;
 
 namespace PgBackup.Restore.Fetching;
 
@@ -27,6 +28,12 @@ internal sealed class RestoreDestination : IDisposable
 
     /// <summary>The control file's name until everything else is durable.</summary>
     public const string PendingControlFile = "global/pg_control.pgbackup";
+
+    /// <summary>Where the control file of a cluster that is changed in place lies meanwhile: without one no server starts.</summary>
+    public const string OldControlFile = "global/pg_control.before_restore";
+
+    /// <summary>With what options the server ran; a run that was cut off has to find them again.</summary>
+    public const string ServerOptionsFile = "postmaster.opts";
 
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
@@ -59,10 +66,16 @@ internal sealed class RestoreDestination : IDisposable
     /// <summary>The tablespaces.</summary>
     public IReadOnlyList<RestoredTablespace> Tablespaces { get; }
 
+    /// <summary>
+    /// True when files that are there are kept as far as they are right; else the destination is empty. <see cref="MakeFolders"/> is then called once what does not belong there has
+    /// been removed.
+    /// </summary>
+    public bool InPlace { get; init; }
+
     /// <summary>Told of each write: the full path, where, how many bytes. From any thread.</summary>
     public Action<string, long, int>? OnWrite { get; init; }
 
-    /// <summary>The folders are made, the marker is written, the links of tablespaces are set. The destination is empty or absent before.</summary>
+    /// <summary>The marker is written; then, unless files are kept, the folders and the links of tablespaces are made.</summary>
     public void Prepare(string marker)
     {
         Guard(Root, () =>
@@ -71,6 +84,8 @@ internal sealed class RestoreDestination : IDisposable
             SetFolderMode(Root, OwnerOnly);
             File.WriteAllText(Path.Combine(Root, MarkerName), marker);
             Own(Path.Combine(Root, MarkerName));
+            if (InPlace)
+                MoveControlFileAside();
             foreach (RestoredTablespace tablespace in Tablespaces)
             {
                 EnsureFolder(tablespace.Target);
@@ -82,16 +97,31 @@ internal sealed class RestoreDestination : IDisposable
                 foreach (RestoredTablespace tablespace in Tablespaces)
                     _fileSystems.Add(PosixFileSystem.Open(tablespace.Target));
             }
-            foreach (string folder in s_folders)
-                EnsureFolder(Path.Combine(Root, folder));
-            foreach (RestoredTablespace tablespace in Tablespaces)
-            {
-                string link = Path.Combine(Root, "pg_tblspc", tablespace.Oid.ToString(CultureInfo.InvariantCulture));
-                File.CreateSymbolicLink(link, tablespace.Target);
-                Own(link);
-            }
         });
+        if (!InPlace)
+            MakeFolders();
     }
+
+    /// <summary>The folders that PostgreSQL expects and the links of tablespaces are made.</summary>
+    public void MakeFolders() => Guard(Root, () =>
+    {
+        foreach (string folder in s_folders)
+            EnsureFolder(Path.Combine(Root, folder));
+        foreach (RestoredTablespace tablespace in Tablespaces)
+        {
+            string link = LinkOf(tablespace);
+            if (new FileInfo(link).LinkTarget is not null)
+                File.Delete(link);
+            File.CreateSymbolicLink(link, tablespace.Target);
+            Own(link);
+        }
+    });
+
+    /// <summary>True for a folder that every data directory has.</summary>
+    public static bool IsStandardFolder(string relative) => Array.IndexOf(s_folders, relative) >= 0;
+
+    /// <summary>The link of a tablespace in <c>pg_tblspc</c>.</summary>
+    public string LinkOf(RestoredTablespace tablespace) => Path.Combine(Root, "pg_tblspc", tablespace.Oid.ToString(CultureInfo.InvariantCulture));
 
     /// <summary>Makes a folder with the permissions that it had, never fewer than its owner needs.</summary>
     public void CreateFolder(string relative, UnixFileMode mode)
@@ -112,10 +142,24 @@ internal sealed class RestoreDestination : IDisposable
         {
             EnsureFolder(Path.GetDirectoryName(path)!);
             SafeFileHandle handle = File.OpenHandle(path, FileMode.Create, FileAccess.Write, FileShare.ReadWrite);
-            if (!OperatingSystem.IsWindows())
-                File.SetUnixFileMode(handle, (mode & (UnixFileMode)0x1ff) | UnixFileMode.UserRead | UnixFileMode.UserWrite);
-            if (_owner is { } owner)
-                Posix.ChangeOwner(handle, owner.User, owner.Group);
+            SetFacts(handle, mode);
+            return new DestinationFile(path, handle, OnWrite);
+        });
+    }
+
+    /// <summary>Opens a file without emptying it, or begins it: some of what is there is right. It is made so long, when that is said.</summary>
+    public DestinationFile OpenInPlace(string relative, UnixFileMode mode, long? length)
+    {
+        string path = PathOf(relative);
+        return Guard(path, () =>
+        {
+            EnsureFolder(Path.GetDirectoryName(path)!);
+            if (Directory.Exists(path))
+                Directory.Delete(path, recursive: true);
+            SafeFileHandle handle = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite);
+            if (length is { } bytes && RandomAccess.GetLength(handle) != bytes)
+                RandomAccess.SetLength(handle, bytes);
+            SetFacts(handle, mode);
             return new DestinationFile(path, handle, OnWrite);
         });
     }
@@ -160,6 +204,11 @@ internal sealed class RestoreDestination : IDisposable
             string global = Path.Combine(Root, "global");
             File.Move(Path.Combine(Root, PendingControlFile), Path.Combine(global, "pg_control"), overwrite: true);
             Posix.SyncDirectory(global);
+            if (InPlace)
+            {
+                File.Delete(Path.Combine(Root, OldControlFile));
+                File.Delete(Path.Combine(Root, ServerOptionsFile));
+            }
             File.Delete(Path.Combine(Root, MarkerName));
             Posix.SyncDirectory(Root);
             Posix.SyncDirectory(Path.GetDirectoryName(Root)!);
@@ -195,6 +244,27 @@ internal sealed class RestoreDestination : IDisposable
         }
     }
 
+    // Durable before anything else is changed: after a crash of the machine the old control file must not lie beside new pages.
+    private void MoveControlFileAside()
+    {
+        using (SafeFileHandle marker = File.OpenHandle(Path.Combine(Root, MarkerName), FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite))
+            RandomAccess.FlushToDisk(marker);
+        Posix.SyncDirectory(Root);
+        string control = Path.Combine(Root, ControlFile.RelativePath);
+        if (!File.Exists(control))
+            return;
+        File.Move(control, Path.Combine(Root, OldControlFile), overwrite: true);
+        Posix.SyncDirectory(Path.GetDirectoryName(control)!);
+    }
+
+    private void SetFacts(SafeFileHandle handle, UnixFileMode mode)
+    {
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(handle, (mode & (UnixFileMode)0x1ff) | UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        if (_owner is { } owner)
+            Posix.ChangeOwner(handle, owner.User, owner.Group);
+    }
+
     private void EnsureFolder(string path)
     {
         if (_folders.ContainsKey(path))
@@ -203,6 +273,8 @@ internal sealed class RestoreDestination : IDisposable
         {
             if (Path.GetDirectoryName(path) is { Length: > 0 } parent)
                 EnsureFolder(parent);
+            if (InPlace)
+                File.Delete(path); // A file where a folder belongs.
             if (OperatingSystem.IsWindows())
                 Directory.CreateDirectory(path);
             else

@@ -93,6 +93,7 @@ internal static class StreamedPart
         }
         if (position != target.Size)
             throw new InvalidDataException($"'{target.Member}' ends after {position} of {target.Size} bytes.");
+        target.Fetched(position);
         if (increment is not null)
             Apply(increment, default, target.Member);
         target.Finish(file);

@@ -71,6 +71,10 @@ internal sealed class WantedFiles
         return wanted;
     }
 
+    /// <summary>Whether the target backup lists a file or folder, in any of the forms that names of members have.</summary>
+    public bool Lists(string relative) =>
+        _entries.ContainsKey(MemberPath.HashOf("/" + relative)) || _entries.ContainsKey(MemberPath.HashOf(relative)) || _entries.ContainsKey(MemberPath.HashOf("./" + relative));
+
     /// <summary>What to do with a member of the backup at <paramref name="level"/> of the chain (0: the full one).</summary>
     public MemberUse UseOf(string member, int level)
     {

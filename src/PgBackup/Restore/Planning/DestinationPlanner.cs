@@ -21,10 +21,13 @@ internal static class DestinationPlanner
 
     /// <summary>The plan with its destination, when that can be written to.</summary>
     public static async Task<RestorePlan> CompleteAsync(
-        RestorePlan plan, ProvenBackup proven, ControlFile control, IReadOnlyList<BackupTablespace> told, RestoreRequest request, CancellationToken cancellationToken)
+        BackupRepository repository, RestorePlan plan, ProvenBackup proven, ControlFile control, IReadOnlyList<BackupTablespace> told, RestoreRequest request, CancellationToken cancellationToken)
     {
         string directory = request.DataDirectory!;
         await RequireReplaceableAsync(directory, control, request, cancellationToken).ConfigureAwait(false);
+        // While a server runs it may still archive what it has; it is looked at again once the server has stopped.
+        if (request.Delta && !request.Force && RunningProcess(directory) is null)
+            await UnarchivedWal.RequireNoneAsync(repository, directory, cancellationToken).ConfigureAwait(false);
         IReadOnlyList<RestoredTablespace> tablespaces = Map(told, directory, request);
         return plan with
         {
@@ -104,14 +107,18 @@ internal static class DestinationPlanner
             return;
         if (RunningProcess(directory) is { } process && !request.StopServer)
             throw PgErrors.DestinationInUse(directory, process);
-        if (!request.Force && !request.StopServer)
+        if (!request.Force && !request.StopServer && !request.Delta)
             throw PgErrors.DestinationNotEmpty(directory);
-        if (File.Exists(Path.Combine(directory, RestoreDestination.MarkerName)))
+        string old = Path.Combine(directory, RestoreDestination.OldControlFile);
+        bool isCutOff = File.Exists(Path.Combine(directory, RestoreDestination.MarkerName));
+        if (isCutOff && !File.Exists(old))
             return; // What a restore that was cut off has left.
         ControlFile there;
         try
         {
-            there = await ControlFile.ReadAsync(directory, cancellationToken).ConfigureAwait(false);
+            there = isCutOff
+                ? ControlFile.Parse(await File.ReadAllBytesAsync(old, cancellationToken).ConfigureAwait(false), old)
+                : await ControlFile.ReadAsync(directory, cancellationToken).ConfigureAwait(false);
         }
         catch (PgBackupException error)
         {
@@ -172,7 +179,7 @@ internal static class DestinationPlanner
     /// <summary>True when the folder is that of the same tablespace of the data directory that is replaced.</summary>
     private static bool OwnedByDestination(string target, uint oid, string directory, RestoreRequest request)
     {
-        if (!request.Force && !request.StopServer)
+        if (!request.Force && !request.StopServer && !request.Delta)
             return false;
         string? link = new FileInfo(Path.Combine(directory, "pg_tblspc", oid.ToString(CultureInfo.InvariantCulture))).LinkTarget;
         return link is not null && SamePath(link, target);
@@ -181,31 +188,31 @@ internal static class DestinationPlanner
     private static long RequireSpace(
         string directory, long needed, IReadOnlyList<RestoredTablespace> tablespaces, ProvenBackup proven, RestoreRequest request)
     {
-        var byFileSystem = new Dictionary<string, (string Path, long Needed)>(StringComparer.Ordinal);
-        void Add(string path, long bytes)
+        var byFileSystem = new Dictionary<string, (string Path, long Needed, long There)>(StringComparer.Ordinal);
+        void Add(string path, long bytes, bool isReplaced)
         {
             string root = FileSystemOf(path);
-            (string known, long sum) = byFileSystem.GetValueOrDefault(root, (path, 0));
-            byFileSystem[root] = (known, sum + bytes);
+            (string known, long sum, long there) = byFileSystem.GetValueOrDefault(root, (path, 0, 0));
+            byFileSystem[root] = (known, sum + bytes, there + (isReplaced ? SizeOf(path) : 0));
         }
         long rest = needed;
         foreach (RestoredTablespace tablespace in tablespaces)
         {
             long bytes = proven.TablespaceBytes.GetValueOrDefault(tablespace.Oid.ToString(CultureInfo.InvariantCulture));
-            Add(tablespace.Target, bytes);
+            Add(tablespace.Target, bytes, request.Delta);
             rest -= bytes;
         }
-        Add(directory, Math.Max(0, rest));
-        foreach ((string path, long bytes) in byFileSystem.Values)
+        Add(directory, Math.Max(0, rest), request.Delta || (request.Force && !request.StopServer));
+        foreach ((string path, long bytes, long there) in byFileSystem.Values)
         {
-            long free = FreeSpace(path) + (request.Force && !request.StopServer && path == directory ? SizeOf(directory) : 0);
+            long free = FreeSpace(path) + there;
             if (free < bytes)
                 throw PgErrors.InsufficientSpace(path, bytes, free);
         }
         return FreeSpace(directory);
     }
 
-    // With -Force what is there is removed first.
+    // What is there is removed first, or written over.
     private static long SizeOf(string directory)
     {
         if (!Directory.Exists(directory))

@@ -12,7 +12,7 @@ public static class RestorePlanner
 {
     /// <summary>
     /// Throws <c>BackupNotFound</c>, <c>TargetNotReachable</c>, <c>WalGapDetected</c>, <c>WalDamaged</c>, <c>ChainBroken</c>, <c>ObjectMissing</c>,
-    /// <c>BackupDamaged</c>, what <see cref="RepositoryEncryption.ProveAsync"/> throws, <c>DestinationNotEmpty</c>, <c>DestinationInUse</c>, <c>DestinationNotReplaceable</c>, <c>InsufficientSpace</c>,
+    /// <c>BackupDamaged</c>, what <see cref="RepositoryEncryption.ProveAsync"/> throws, <c>DestinationNotEmpty</c>, <c>DestinationInUse</c>, <c>DestinationNotReplaceable</c>, <c>WalNotArchived</c>, <c>InsufficientSpace</c>,
     /// <c>TablespaceMappingRequired</c>, <c>TablespaceMappingInvalid</c>.
     /// </summary>
     public static async Task<RestorePlan> PlanAsync(
@@ -55,7 +55,7 @@ public static class RestorePlanner
                 RestorePlan plan = Describe(past, finder.Path, reach, proven, await searching.ConfigureAwait(false), request, warnings);
                 return request.DataDirectory is null
                     ? plan
-                    : await DestinationPlanner.CompleteAsync(plan, proven, control, await mapping.ConfigureAwait(false), request, cancellationToken).ConfigureAwait(false);
+                    : await DestinationPlanner.CompleteAsync(repository, plan, proven, control, await mapping.ConfigureAwait(false), request, cancellationToken).ConfigureAwait(false);
             }
             catch (PgBackupException error) when (named is null && candidates.Count > 1 && error.Id is "ObjectMissing" or "ChainBroken" or "BackupDamaged")
             {

@@ -24,8 +24,14 @@ public sealed record RestoreRequest
     /// <summary>Whether a data directory of the same cluster that no server runs on is replaced.</summary>
     public bool Force { get; init; }
 
-    /// <summary>Whether a server that runs on the destination is stopped, and its directory set aside.</summary>
+    /// <summary>Whether a server that runs on the destination is stopped, and its directory set aside, or with <see cref="Delta"/> kept.</summary>
     public bool StopServer { get; init; }
+
+    /// <summary>
+    /// Whether a data directory of the same cluster is brought to the target in place: what is right stays, the rest is fetched. With <see cref="Force"/> even when its WAL was
+    /// never archived.
+    /// </summary>
+    public bool Delta { get; init; }
 
     /// <summary>Whether archiving stays as the cluster's configuration has it.</summary>
     public bool KeepArchiving { get; init; }

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text;
 
-namespace PgBackup.Backup.Packing;
+namespace PgBackup.Repository;
 
 /// <summary>
 /// Headers of tar members as WAL-G's parts hold them: ustar, with GNU's forms for names over 100 bytes and sizes over 8 GiB. Written here, and not by

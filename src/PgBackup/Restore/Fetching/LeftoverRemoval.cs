@@ -1,0 +1,98 @@
+using System.Globalization;
+using System.IO.Enumeration;
+using PgBackup.Errors;
+using PgBackup.Platform;
+
+namespace PgBackup.Restore.Fetching;
+
+/// <summary>
+/// Takes out of a data directory that is brought to a backup's state in place what the backup does not have, before anything is written: what the server wrote since, the
+/// WAL, files that others have put there. No link is followed: it is removed, those of the backup's own tablespaces excepted.
+/// </summary>
+internal sealed class LeftoverRemoval(RestoreDestination destination, WantedFiles wanted, FetchProgress progress)
+{
+    // Listed as folders by every backup; what lies in them is the server's own while it runs.
+    private const string WalFolder = "pg_wal";
+
+    private readonly HashSet<string> _tablespaces = [.. destination.Tablespaces.Select(static t => "pg_tblspc/" + t.Oid.ToString(CultureInfo.InvariantCulture))];
+
+    private enum Kind
+    {
+        File,
+        Folder,
+        Link,
+    }
+
+    /// <summary>Removes. Throws <c>RestoreWriteFailed</c>.</summary>
+    public void Run(CancellationToken cancellationToken)
+    {
+        try
+        {
+            Clean(destination.Root, "", cancellationToken);
+            foreach (RestoredTablespace tablespace in destination.Tablespaces)
+                Clean(tablespace.Target, "pg_tblspc/" + tablespace.Oid.ToString(CultureInfo.InvariantCulture), cancellationToken);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw PgErrors.RestoreWriteFailed(destination.Root, error);
+        }
+    }
+
+    private void Clean(string top, string relativeTop, CancellationToken cancellationToken)
+    {
+        var folders = new Stack<(string Path, string Relative)>();
+        folders.Push((top, relativeTop));
+        while (folders.TryPop(out (string Path, string Relative) folder))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            // A folder at a time, and whole, because entries are removed meanwhile.
+            foreach ((string name, Kind kind) in Entries(folder.Path))
+            {
+                string path = Path.Combine(folder.Path, name);
+                string relative = folder.Relative.Length == 0 ? name : $"{folder.Relative}/{name}";
+                if (name == "lost+found" && folder.Relative == relativeTop)
+                    continue;
+                if (kind == Kind.Link)
+                    RemoveLink(path, relative);
+                else if (kind == Kind.File)
+                    RemoveFileUnlessWanted(path, relative);
+                else if (wanted.Lists(relative) || RestoreDestination.IsStandardFolder(relative))
+                    folders.Push((path, relative));
+                else
+                    Directory.Delete(path, recursive: true); // Links within are removed, not followed.
+            }
+        }
+    }
+
+    private static List<(string Name, Kind Kind)> Entries(string folder) =>
+    [
+        .. new FileSystemEnumerable<(string, Kind)>(
+            folder,
+            static (ref FileSystemEntry entry) => (
+                entry.FileName.ToString(),
+                (entry.Attributes & FileAttributes.ReparsePoint) != 0 ? Kind.Link : entry.IsDirectory ? Kind.Folder : Kind.File),
+            new EnumerationOptions { AttributesToSkip = 0, IgnoreInaccessible = false }),
+    ];
+
+    private void RemoveLink(string path, string relative)
+    {
+        if (_tablespaces.Contains(relative))
+            return; // Made anew when the folders are.
+        string? target = new FileInfo(path).LinkTarget;
+        File.Delete(path);
+        if (relative == WalFolder || relative.StartsWith("pg_tblspc/", StringComparison.Ordinal))
+            progress.Warn($"'{relative}' was a link to '{target}'; it was removed, and what lies there was left alone.");
+    }
+
+    private void RemoveFileUnlessWanted(string path, string relative)
+    {
+        if (relative is RestoreDestination.MarkerName or RestoreDestination.OldControlFile or RestoreDestination.ServerOptionsFile)
+            return;
+        bool stays = wanted.Lists(relative) && !MemberWriter.IsUnwelcome(relative) && !relative.StartsWith(WalFolder + "/", StringComparison.Ordinal);
+        // A file with a second name (a copy made of hard links, pg_upgrade --link) would be changed under that one too.
+        if (stays && !OperatingSystem.IsWindows() && Posix.FactsOf(path) is { Links: > 1 })
+            stays = false;
+        if (!stays)
+            File.Delete(path);
+    }
+}
