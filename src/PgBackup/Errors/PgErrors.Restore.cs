@@ -26,7 +26,7 @@ public static partial class PgErrors
     internal static PgBackupException RestoreWriteFailed(string path, Exception inner) => new(
         "RestoreWriteFailed", ErrorKind.WriteError, ExitCodes.Failed,
         $"Writing '{path}' failed: {inner.Message}",
-        "Check the free space and the rights there; then run the restore again with -Force, which clears away what this one has left.", path, inner);
+        "Check the free space and the rights there; then run the restore again with -Force, which clears away what this one has left, or with -Delta, which keeps what is right of it.", path, inner);
 
     internal static PgBackupException DestinationNotEmpty(string path) => new(
         "DestinationNotEmpty", ErrorKind.ResourceExists, ExitCodes.Failed,

@@ -1,4 +1,5 @@
 using PgBackup.Errors;
+using PgBackup.Platform;
 using PgBackup.Restore;
 using PgBackup.Restore.Fetching;
 using PgBackup.Restore.Planning;
@@ -37,6 +38,7 @@ public sealed class DeltaRestoreTests
         RestoreRequest delta = request with { Delta = true };
         RestoreResult result = await lab.RestoreAsync(new RestoreOptions { Request = delta });
         Assert.Equal("mine", await File.ReadAllTextAsync(Path.Combine(outside, "precious")));
+        Assert.Equal(1u, Posix.FactsOf(Path.Combine(outside, "second-name"))!.Value.Links);
         AssertSameTree(fresh.DataDirectory!, used.DataDirectory);
         AssertSameTree(lab.NewDestination("fresh-space"), lab.NewDestination("used-space"));
         Assert.True(result.KeptSize > 1_000_000, $"{result.KeptSize} kept");
@@ -195,7 +197,8 @@ public sealed class DeltaRestoreTests
         Directory.CreateDirectory(Path.Combine(dataDirectory, "strange", "folder"));
         File.CreateSymbolicLink(Path.Combine(dataDirectory, "strange", "folder", "link"), outside);
         File.CreateSymbolicLink(Path.Combine(dataDirectory, "base", "link"), outside);
-        // A file that became a link, and one that has a second name elsewhere.
+        // Files that became a link, have a second name elsewhere, or other permissions.
+        Assert.True(Posix.TryLink(Path.Combine(dataDirectory, "postgresql.conf"), Path.Combine(outside, "second-name")));
         File.Delete(Path.Combine(dataDirectory, "pg_hba.conf"));
         File.CreateSymbolicLink(Path.Combine(dataDirectory, "pg_hba.conf"), Path.Combine(outside, "precious"));
         File.SetUnixFileMode(Path.Combine(dataDirectory, "pg_ident.conf"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.OtherRead);

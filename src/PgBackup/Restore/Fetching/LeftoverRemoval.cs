@@ -89,8 +89,8 @@ internal sealed class LeftoverRemoval(RestoreDestination destination, WantedFile
         if (relative is RestoreDestination.MarkerName or RestoreDestination.OldControlFile or RestoreDestination.ServerOptionsFile)
             return;
         bool stays = wanted.Lists(relative) && !MemberWriter.IsUnwelcome(relative) && !relative.StartsWith(WalFolder + "/", StringComparison.Ordinal);
-        // A file with a second name (a copy made of hard links, pg_upgrade --link) would be changed under that one too.
-        if (stays && !OperatingSystem.IsWindows() && Posix.FactsOf(path) is { Links: > 1 })
+        // A file with a second name (a copy made of hard links, pg_upgrade --link) would be changed under that one too; a pipe or a socket is none.
+        if (stays && !OperatingSystem.IsWindows() && Posix.FactsOf(path) is { Links: > 1 } or { IsRegular: false })
             stays = false;
         if (!stays)
             File.Delete(path);

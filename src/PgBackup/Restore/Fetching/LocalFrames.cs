@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.IO.Hashing;
 using Microsoft.Win32.SafeHandles;
-using PgBackup.Errors;
 using PgBackup.Platform;
 using PgBackup.Repository;
 using PgBackup.Repository.Documents;
@@ -14,7 +13,7 @@ namespace PgBackup.Restore.Fetching;
 /// </summary>
 internal static class LocalFrames
 {
-    /// <summary>Finds the frames, of those that are wanted, that need not be fetched. Throws <c>RestoreWriteFailed</c> when a file cannot be read.</summary>
+    /// <summary>Finds the frames, of those that are wanted, that need not be fetched.</summary>
     public static bool[] Find(OpenPart part, int workers, CancellationToken cancellationToken)
     {
         bool[] found = new bool[part.Frames.Count];
@@ -95,13 +94,9 @@ internal static class LocalFrames
             }
             return true;
         }
-        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException || Directory.Exists(target.Path))
-        {
-            return false;
-        }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw PgErrors.RestoreWriteFailed(target.Path, error);
+            return false; // Not there, or a disk that does not give it back: what cannot be read is not right. Writing it will tell.
         }
     }
 }
