@@ -124,6 +124,24 @@ public sealed class ParentTests
     }
 
     [Fact]
+    public async Task ADiskThatFillsUpDuringADeltaLeavesTheChainAsItWas()
+    {
+        await using BackedUpCluster source = await BackedUpCluster.RunAsync();
+        await using SmallDisk disk = await SmallDisk.MountAsync(megabytes: 16);
+        Directory.CreateSymbolicLink(Path.Combine(source.RepositoryPath, "basebackups_005"), disk.Path);
+        BackupResult full = await source.BackUpAsync();
+        await source.Cluster.ExecuteAsync("CREATE TABLE big AS SELECT string_agg(md5(random()::text || j), '') AS v FROM generate_series(1, 30000) i, generate_series(1, 30) j GROUP BY i");
+        PgBackupException error = await Assert.ThrowsAsync<PgBackupException>(() => source.BackUpAsync(source.Options with { Type = BackupTypeRequest.Delta }));
+        Assert.Equal("StorageWriteFailed", error.Id);
+        Assert.Equal([full.Name], (await BackupCatalog.ListAsync(source.Repository)).Select(b => b.Name));
+        Assert.All(Directory.GetFiles(disk.Path, "*", SearchOption.AllDirectories), f => Assert.Contains(full.Name, f, StringComparison.Ordinal));
+        await source.AssertNoSessionAsync();
+        await source.Cluster.ExecuteAsync("DROP TABLE big");
+        BackupResult delta = await source.BackUpAsync(source.Options with { Type = BackupTypeRequest.Delta });
+        Assert.Equal(full.Name, delta.Parent);
+    }
+
+    [Fact]
     public async Task SwitchedChecksumsNeedAFullBackup()
     {
         await using BackedUpCluster source = await BackedUpCluster.RunAsync(new PostgresClusterOptions { DataChecksums = false });

@@ -9,7 +9,9 @@ internal sealed class RandomHistory(PostgresCluster cluster, int seed)
     private readonly List<string> _told = [];
     private int _next = 1;
     private bool _hasExtra;
-    private bool _hasSpace;
+
+    /// <summary>Whether the server is made to crash now and then.</summary>
+    public bool Crashes { get; init; } = true;
 
     /// <summary>What was done, to be shown when a comparison fails.</summary>
     public string Told => $"seed {seed}: {string.Join("; ", _told)}";
@@ -27,6 +29,7 @@ internal sealed class RandomHistory(PostgresCluster cluster, int seed)
             INSERT INTO u SELECT i, 'u' FROM generate_series(1, 500) i;
             """);
         _next = 20001;
+        await cluster.CreateTablespaceAsync("side"); // Before the first backup: replaying its creation elsewhere would lead into the source's folder.
         await cluster.ExecuteAsync("VACUUM (ANALYZE) a");
     }
 
@@ -103,7 +106,7 @@ internal sealed class RandomHistory(PostgresCluster cluster, int seed)
             case 23:
                 await Do("CHECKPOINT");
                 break;
-            case 24:
+            case 24 when Crashes:
                 _told.Add("crash");
                 await cluster.RestartAsync(StopMode.Immediate);
                 break;
@@ -138,12 +141,6 @@ internal sealed class RandomHistory(PostgresCluster cluster, int seed)
 
     private async Task SpacesAsync()
     {
-        if (!_hasSpace)
-        {
-            await cluster.CreateTablespaceAsync("side");
-            _told.Add("tablespace");
-            _hasSpace = true;
-        }
         string place = _random.Next(2) == 0 ? "side" : "pg_default";
         if (_hasExtra && _random.Next(2) == 0)
             await Do($"ALTER DATABASE extra SET TABLESPACE {place}");
