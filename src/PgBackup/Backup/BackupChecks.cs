@@ -14,10 +14,11 @@ internal static class BackupChecks
     public static async Task<BackupTarget> RunAsync(ServerSession server, BackupOptions options, CancellationToken cancellationToken)
     {
         await RequireRightsAsync(server, cancellationToken).ConfigureAwait(false);
-        if (await server.ScalarAsync<bool>("SELECT pg_is_in_recovery()", cancellationToken).ConfigureAwait(false))
-            throw PgErrors.ServerIsStandby(server.Server);
+        bool isStandby = await server.ScalarAsync<bool>("SELECT pg_is_in_recovery()", cancellationToken).ConfigureAwait(false);
         Dictionary<string, string> settings = await ReadSettingsAsync(server, cancellationToken).ConfigureAwait(false);
-        await RequireArchivingAsync(server, settings, cancellationToken).ConfigureAwait(false);
+        // A standby archives nothing, whatever its settings say, unless they say "always": its primary does. That its WAL arrives is proven in the end.
+        if (!isStandby)
+            await RequireArchivingAsync(server, settings, cancellationToken).ConfigureAwait(false);
 
         string dataDirectory = Path.GetFullPath(options.DataDirectory ?? settings["data_directory"]);
         ControlFile control = await ReadControlFileAsync(dataDirectory, cancellationToken).ConfigureAwait(false);
@@ -32,7 +33,10 @@ internal static class BackupChecks
             control.Timeline,
             new Version(server.MajorVersion, server.VersionNumber % 10000),
             server.VersionNumber,
-            await FindConfigurationAsync(server, settings, dataDirectory, cancellationToken).ConfigureAwait(false));
+            await FindConfigurationAsync(server, settings, dataDirectory, cancellationToken).ConfigureAwait(false))
+        {
+            IsStandby = isStandby,
+        };
     }
 
     /// <summary>What the repository records of the cluster.</summary>
@@ -40,10 +44,10 @@ internal static class BackupChecks
         target.Traits.SystemIdentifier, target.ServerVersion.Major, target.Traits.WalSegmentSize.Bytes, DateTimeOffset.UtcNow);
 
     /// <summary>Proves that no backup of this name is in the repository.</summary>
-    public static async Task RequireNameFreeAsync(BackupRepository repository, BackupName name, CancellationToken cancellationToken)
+    public static async Task RequireNameFreeAsync(BackupRepository repository, BackupName name, bool isStandby, CancellationToken cancellationToken)
     {
         if (await repository.Store.StatAsync(RepositoryLayout.SentinelKey(name), cancellationToken).ConfigureAwait(false) is not null)
-            throw PgErrors.BackupNameTaken(name.Text, repository.Location);
+            throw isStandby ? PgErrors.BackupNameTakenOnStandby(name.Text, repository.Location) : PgErrors.BackupNameTaken(name.Text, repository.Location);
     }
 
     private static async Task RequireRightsAsync(ServerSession server, CancellationToken cancellationToken)

@@ -26,6 +26,7 @@ internal sealed class BackupSession : IAsyncDisposable
 
     private readonly ServerSession _session;
     private readonly SemaphoreSlim _oneAtATime = new(1, 1);
+    private bool _beganOnStandby;
 
     private BackupSession(ServerSession session)
     {
@@ -56,22 +57,25 @@ internal sealed class BackupSession : IAsyncDisposable
         }
     }
 
-    /// <summary>Begins the backup; returns when its checkpoint is done.</summary>
+    /// <summary>Begins the backup; returns when its checkpoint, or on a standby its restartpoint, is done. Throws <c>FullPageWritesOff</c>.</summary>
     public async Task<(Lsn StartLsn, DateTimeOffset StartTime)> StartAsync(string label, bool fast, CancellationToken cancellationToken)
     {
+        _beganOnStandby = await _session.ScalarAsync<bool>("SELECT pg_is_in_recovery()", cancellationToken).ConfigureAwait(false);
         string call = _session.MajorVersion >= 15 ? "pg_backup_start($1, $2)" : "pg_start_backup($1, $2, false)";
-        List<(Lsn, DateTimeOffset)> rows = await _session.QueryAsync(
+        List<(Lsn, DateTimeOffset)> rows = await AskAsync(
             $"SELECT clock_timestamp(), ({call})::text", Read, cancellationToken, label, fast).ConfigureAwait(false);
         return rows[0];
 
         static (Lsn, DateTimeOffset) Read(NpgsqlDataReader row) => (Lsn.Parse(row.GetString(1)), row.GetFieldValue<DateTimeOffset>(0));
     }
 
-    /// <summary>Ends the backup without waiting for its WAL: the wait is ours, against the repository.</summary>
+    /// <summary>
+    /// Ends the backup without waiting for its WAL: the wait is ours, against the repository. Throws <c>StandbyPromoted</c>, <c>FullPageWritesOff</c>.
+    /// </summary>
     public async Task<BackupStop> StopAsync(CancellationToken cancellationToken)
     {
         string call = _session.MajorVersion >= 15 ? "pg_backup_stop(wait_for_archive => false)" : "pg_stop_backup(false, false)";
-        List<BackupStop> rows = await _session.QueryAsync(
+        List<BackupStop> rows = await AskAsync(
             $"SELECT lsn::text, labelfile, coalesce(spcmapfile, ''), clock_timestamp() FROM {call}", Read, cancellationToken).ConfigureAwait(false);
         return rows[0];
 
@@ -79,13 +83,19 @@ internal sealed class BackupSession : IAsyncDisposable
             new(Lsn.Parse(row.GetString(0)), row.GetString(1), row.GetString(2), row.GetFieldValue<DateTimeOffset>(3));
     }
 
-    /// <summary>The end of WAL now; may be asked by several threads.</summary>
+    /// <summary>The end of WAL now: on a standby, of what it has. May be asked by several threads. Throws <c>StandbyPromoted</c>: such a backup is for nothing.</summary>
     public async Task<Lsn> WalEndAsync(CancellationToken cancellationToken)
     {
         await _oneAtATime.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            return Lsn.Parse((await _session.ScalarAsync<string>("SELECT pg_current_wal_insert_lsn()::text", cancellationToken).ConfigureAwait(false))!);
+            List<(bool InRecovery, Lsn End)> rows = await _session.QueryAsync(
+                """
+                SELECT r, coalesce(CASE WHEN r THEN greatest(pg_last_wal_replay_lsn(), pg_last_wal_receive_lsn()) ELSE pg_current_wal_insert_lsn() END, '0/0')::text
+                FROM pg_is_in_recovery() r
+                """,
+                static row => (row.GetBoolean(0), Lsn.Parse(row.GetString(1))), cancellationToken).ConfigureAwait(false);
+            return _beganOnStandby && !rows[0].InRecovery ? throw PgErrors.StandbyPromoted(_session.Server) : rows[0].End;
         }
         finally
         {
@@ -101,6 +111,23 @@ internal sealed class BackupSession : IAsyncDisposable
             FROM pg_stat_archiver WHERE last_failed_time > coalesce(last_archived_time, '-infinity')
             """,
             cancellationToken).ConfigureAwait(false);
+
+    // What a server in recovery refuses a backup for it says in words of its language. Either it is no longer in recovery, or the name of the setting stands in what it says.
+    private async Task<List<T>> AskAsync<T>(string sql, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken, params object[] parameters)
+    {
+        try
+        {
+            return await _session.QueryAsync(sql, read, cancellationToken, parameters).ConfigureAwait(false);
+        }
+        catch (PgBackupException error) when (_beganOnStandby && error.InnerException is PostgresException { SqlState: PostgresErrorCodes.ObjectNotInPrerequisiteState } refusal)
+        {
+            if (refusal.MessageText.Contains("full_page_writes", StringComparison.Ordinal))
+                throw PgErrors.FullPageWritesOff(_session.Server, error);
+            if (!await _session.ScalarAsync<bool>("SELECT pg_is_in_recovery()", cancellationToken).ConfigureAwait(false))
+                throw PgErrors.StandbyPromoted(_session.Server, error);
+            throw;
+        }
+    }
 
     public async ValueTask DisposeAsync()
     {

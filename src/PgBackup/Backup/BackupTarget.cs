@@ -17,7 +17,11 @@ public sealed record BackupTarget(
     TimelineId Timeline,
     Version ServerVersion,
     int VersionNumber,
-    ServerConfiguration ConfigurationFiles);
+    ServerConfiguration ConfigurationFiles)
+{
+    /// <summary>Whether it was in recovery: a standby.</summary>
+    public bool IsStandby { get; init; }
+}
 
 /// <summary>Where the server's configuration lies.</summary>
 /// <param name="ConfigFile">The main file.</param>

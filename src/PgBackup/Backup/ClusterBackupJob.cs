@@ -55,7 +55,7 @@ public sealed class ClusterBackupJob : IAsyncDisposable
     /// <summary>
     /// Proves the key, connects, takes the lock in the server, runs the checks, and chooses the parent; writes nothing. Throws what <see cref="Postgres.Server.ServerSession"/> throws, what
     /// <see cref="RepositoryEncryption.ProveForWritingAsync"/> throws, what <see cref="ParentChooser"/> throws, and
-    /// <c>BackupInProgress</c>, <c>InsufficientPrivilege</c>, <c>ServerIsStandby</c>, <c>ArchivingNotEnabled</c>, <c>ArchivingFails</c>,
+    /// <c>BackupInProgress</c>, <c>InsufficientPrivilege</c>, <c>ArchivingNotEnabled</c>, <c>ArchivingFails</c>,
     /// <c>DataDirectoryNotFound</c>, <c>DataDirectoryOfAnotherCluster</c>.
     /// </summary>
     public static async Task<ClusterBackupJob> PrepareAsync(
@@ -95,7 +95,7 @@ public sealed class ClusterBackupJob : IAsyncDisposable
 
     /// <summary>
     /// Takes the backup. Throws <c>ClusterIdentityMismatch</c>, <c>BackupInProgress</c>, <c>BackupNameTaken</c>, <c>DataFileUnreadable</c>,
-    /// <c>StorageWriteFailed</c>, <c>WalNotArchived</c>, <c>TimelineChanged</c>, <c>LeaseLost</c>, <c>ParentGone</c>.
+    /// <c>StorageWriteFailed</c>, <c>WalNotArchived</c>, <c>TimelineChanged</c>, <c>StandbyPromoted</c>, <c>StandbyBetweenTimelines</c>, <c>FullPageWritesOff</c>, <c>LeaseLost</c>, <c>ParentGone</c>.
     /// </summary>
     public async Task<BackupResult> RunAsync(CancellationToken cancellationToken = default)
     {
@@ -107,7 +107,7 @@ public sealed class ClusterBackupJob : IAsyncDisposable
             try
             {
                 await BackupFolder.ClearAfterAsync(_repository, lease.Predecessor, _log, cancellationToken).ConfigureAwait(false);
-                _progress.Report(new OperationProgress("Backing up the cluster", "Waiting for a checkpoint", 0, null));
+                _progress.Report(new OperationProgress("Backing up the cluster", Target.IsStandby ? "Waiting for a restartpoint of the standby" : "Waiting for a checkpoint", 0, null));
                 BackupStart start = await _source.StartAsync(cancellationToken).ConfigureAwait(false);
                 DeltaParent? parent = Choice.Parent;
                 parent?.RequireBefore(start);
@@ -115,7 +115,7 @@ public sealed class ClusterBackupJob : IAsyncDisposable
                 Task renaming = lease.RenameAsync(started.Text, cancellationToken);
                 try
                 {
-                    await BackupChecks.RequireNameFreeAsync(_repository, started, cancellationToken).ConfigureAwait(false);
+                    await BackupChecks.RequireNameFreeAsync(_repository, started, Target.IsStandby, cancellationToken).ConfigureAwait(false);
                     name = started; // From here on what lies under this name is ours to clear away.
                     _log.Information($"Backup {started} of the cluster {Target.Traits.SystemIdentifier} began at {start.Lsn}.");
                     if (await BackupFolder.ClearAsync(_repository, started, cancellationToken).ConfigureAwait(false) is > 0 and int leftovers)

@@ -17,7 +17,7 @@ public enum StopMode
 }
 
 /// <summary>A real PostgreSQL cluster in a temporary folder, run by the unprivileged account, gone on dispose.</summary>
-public sealed class PostgresCluster : IAsyncDisposable
+public sealed partial class PostgresCluster : IAsyncDisposable
 {
     private readonly TempFolder _folder = new();
     private readonly PostgresClusterOptions _options;

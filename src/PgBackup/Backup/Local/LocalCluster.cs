@@ -19,6 +19,8 @@ internal sealed class LocalCluster : IClusterSource
     private readonly IProgress<OperationProgress> _progress;
     private readonly CancellationTokenSource _disposed = new();
     private Task<long>? _size;
+    private BackupStart? _start;
+    private string? _name;
 
     private LocalCluster(
         BackupRepository repository, BackupOptions options, BackupSession session, BackupTarget target, IOperationLog log, IProgress<OperationProgress> progress)
@@ -70,7 +72,11 @@ internal sealed class LocalCluster : IClusterSource
         _size = Task.Run(() => MeasureDataDirectory(_disposed.Token), CancellationToken.None);
         (Lsn lsn, DateTimeOffset time) = await _session.StartAsync(_options.Label, !_options.SpreadCheckpoint, cancellationToken).ConfigureAwait(false);
         ControlFile control = await ControlFile.ReadAsync(Target.DataDirectory, cancellationToken).ConfigureAwait(false);
-        return new BackupStart(lsn, time, WalSegmentName.Containing(control.Timeline, lsn, control.WalSegmentSize));
+        if (Target.IsStandby)
+            StandbyChecks.RequireOneTimeline(Target.Server, control);
+        return new BackupStart(lsn, time, Target.IsStandby
+            ? StandbyChecks.SegmentOf(lsn, control)
+            : WalSegmentName.Containing(control.Timeline, lsn, control.WalSegmentSize));
     }
 
     public async Task CopyAsync(BackupCopy copy, CancellationToken cancellationToken)
@@ -79,14 +85,28 @@ internal sealed class LocalCluster : IClusterSource
         DataBytes = await _size!.ConfigureAwait(false);
         // Read last, so that it knows of nothing that the copied files do not.
         ControlFile last = await ControlFile.ReadAsync(Target.DataDirectory, cancellationToken).ConfigureAwait(false);
-        if (last.Timeline != copy.Start.Segment.Timeline)
-            throw PgErrors.TimelineChanged(copy.Name.Text, copy.Start.Segment.Timeline, last.Timeline);
+        RequireTimeline(last, copy.Start, copy.Name.Text);
+        (_name, _start) = (copy.Name.Text, copy.Start);
         await copy.Parts.WriteControlFileAsync(last.Content, cancellationToken).ConfigureAwait(false);
     }
 
-    public Task<BackupStop> StopAsync(CancellationToken cancellationToken) => _session.StopAsync(cancellationToken);
+    public async Task<BackupStop> StopAsync(CancellationToken cancellationToken)
+    {
+        BackupStop stop = await _session.StopAsync(cancellationToken).ConfigureAwait(false);
+        if (Target.IsStandby)
+        {
+            // The finish is what the control file said when the server ended the backup: it must lie on the timeline of the start.
+            RequireTimeline(await ControlFile.ReadAsync(Target.DataDirectory, cancellationToken).ConfigureAwait(false), _start!, _name!);
+            StandbyChecks.RequireLabel(BackupLabel.Parse(stop.Label), _start!, _name!);
+        }
+        return stop;
+    }
 
-    public Task<string?> ArchiverComplaintAsync(CancellationToken cancellationToken) => _session.ArchiverComplaintAsync(cancellationToken);
+    public async Task<string?> ArchiverComplaintAsync(CancellationToken cancellationToken)
+    {
+        string? complaint = await _session.ArchiverComplaintAsync(cancellationToken).ConfigureAwait(false);
+        return Target.IsStandby ? StandbyChecks.ArchiveHint + (complaint is null ? "" : " " + complaint) : complaint;
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -97,6 +117,13 @@ internal sealed class LocalCluster : IClusterSource
         if (_size is not null)
             await ((Task)_size).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _disposed.Dispose();
+    }
+
+    private void RequireTimeline(ControlFile now, BackupStart start, string name)
+    {
+        TimelineId timeline = Target.IsStandby ? StandbyChecks.TimelineOf(now) : now.Timeline;
+        if (timeline != start.Segment.Timeline)
+            throw PgErrors.TimelineChanged(name, start.Segment.Timeline, timeline);
     }
 
     private async Task CopyDataDirectoryAsync(BackupCopy copy, CancellationToken cancellationToken)

@@ -78,7 +78,8 @@ internal static class BackupDescription
             ChecksumsVerified = facts.Target.Traits.HasDataChecksums,
             CorruptPageCount = facts.CorruptPages,
             HasConfiguration = hasConfiguration,
-            ConsistentTime = facts.Stop.FinishTime,
+            // A standby's clock says nothing of its primary's, by which transactions are timed. The WAL does.
+            ConsistentTime = facts.Target.IsStandby ? null : facts.Stop.FinishTime,
         },
     };
 }
