@@ -1,5 +1,7 @@
 using PgBackup.Backup;
 using PgBackup.Postgres.Server;
+using PgBackup.Restore;
+using PgBackup.Restore.Planning;
 using PgBackup.Tests.Kit;
 
 namespace PgBackup.Tests.Backup.Deltas;
@@ -104,6 +106,7 @@ public sealed class DeltaHistoryTests
         foreach (string link in Directory.GetFileSystemEntries(Path.Combine(source.Cluster.DataDirectory, "pg_tblspc")))
             spaces[Path.GetFileName(link)] = folder.Combine("space-" + Path.GetFileName(link));
         await WalGRestore.ForwardAsync(source.RepositoryPath, name, data, spaces);
+        await AssertOursIsTheSameAsync(source, name, data, spaces, folder);
         foreach (string space in spaces.Values)
             ServerAccount.Current.Own(space);
         // tablespace_map would lead the server back to the source's folders.
@@ -116,4 +119,37 @@ public sealed class DeltaHistoryTests
         string faults = await ClusterContent.FaultsAsync(restored.ConnectionStringFor("postgres"));
         Assert.True(faults.Length == 0, $"{name}: {faults}\n{told}");
     }
+
+    /// <summary>Our restore goes the other way, newest first; the files are the same.</summary>
+    private static async Task AssertOursIsTheSameAsync(BackedUpCluster source, string name, string expected, Dictionary<string, string> spaces, TempFolder folder)
+    {
+        PointInTimeRestore restore = await PointInTimeRestore.PrepareAsync(source.Repository, new RestoreOptions
+        {
+            Request = new RestoreRequest
+            {
+                Target = RestoreTarget.Immediate,
+                Name = name,
+                DataDirectory = folder.Combine("ours"),
+                RestoreCommand = "false",
+                TablespaceMapping = OriginalSpaces(source, spaces.Keys).ToDictionary(s => s.Value, s => folder.Combine("our-space-" + s.Key)),
+            },
+        });
+        RestoreResult ours = await restore.RunAsync();
+        foreach ((string mine, string theirs) in spaces.Select(s => (folder.Combine("our-space-" + s.Key), s.Value)).Append((ours.DataDirectory, expected)))
+        {
+            string[] files = [.. FilesOf(theirs)];
+            Assert.Equal(files, FilesOf(mine));
+            foreach (string file in files)
+                Assert.True(File.ReadAllBytes(Path.Combine(mine, file)).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(theirs, file))), file);
+        }
+
+        static IEnumerable<string> FilesOf(string root) => Directory
+            .EnumerateFiles(root, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint })
+            .Select(f => Path.GetRelativePath(root, f))
+            .Where(f => f is not ("recovery.signal" or "postgresql.auto.conf" or "tablespace_map" or "current_logfiles"))
+            .Order(StringComparer.Ordinal);
+    }
+
+    private static Dictionary<string, string> OriginalSpaces(BackedUpCluster source, IEnumerable<string> oids) =>
+        oids.ToDictionary(oid => oid, oid => new DirectoryInfo(Path.Combine(source.Cluster.DataDirectory, "pg_tblspc", oid)).LinkTarget!);
 }
