@@ -48,9 +48,9 @@ internal sealed class RecordedPast : IAsyncDisposable
     }
 
     /// <summary>Takes a backup, and reads it with stock tools.</summary>
-    public async Task<BackupResult> BackUpAsync()
+    public async Task<BackupResult> BackUpAsync(BackupTypeRequest type = BackupTypeRequest.Full)
     {
-        BackupResult result = await _lab.BackupAsync();
+        BackupResult result = await _lab.BackupAsync(type);
         Assert.Equal(Cluster.Tools.Version, result.ServerVersion);
         await new WalGBackupChecker(_lab.RepositoryPath, result.Name).CheckAsync();
         return result;

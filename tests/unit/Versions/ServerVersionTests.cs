@@ -27,9 +27,11 @@ public sealed class ServerVersionTests
         if (summarizeWal)
             settings["summarize_wal"] = "on";
         await using RecordedPast past = await RecordedPast.StartAsync(new PostgresClusterOptions { Tools = PostgresTools.OfMajor(major), Settings = settings });
-        await past.BackUpAsync();
+        BackupResult full = await past.BackUpAsync();
         RecordedPoint one = await past.ChangeAsync("one");
         RecordedPoint two = await past.ChangeAsync("two");
+        BackupResult delta = await past.BackUpAsync(BackupTypeRequest.Delta);
+        Assert.Equal(full.Name, delta.Parent);
         RecordedPoint three = await past.ChangeAsync("three");
         await past.Lab.ArchiveAsync();
 
