@@ -37,9 +37,12 @@ public sealed partial class PostgresCluster
         return standby;
     }
 
-    /// <summary>The end of what this server has written; of a standby, of what it has replayed.</summary>
+    /// <summary>
+    /// The end of what this server has flushed; of a standby, of what it has replayed. Not of what was inserted: behind a switch that is the next segment's header, which is
+    /// replayed with the next record only.
+    /// </summary>
     public Task<string> WalEndAsync() =>
-        ScalarAsync<string>("SELECT (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END)::text");
+        ScalarAsync<string>("SELECT (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END)::text");
 
     /// <summary>Waits until this standby has replayed up to an LSN.</summary>
     public async Task WaitForReplayAsync(string lsn)
@@ -62,12 +65,12 @@ public sealed partial class PostgresCluster
         await connection.OpenAsync();
         await using NpgsqlCommand command = new($"SELECT {start}::text", connection);
         await command.ExecuteScalarAsync();
-        (await _account.RunAsync("cp", ["-a", DataDirectory, target])).EnsureSuccess();
+        // Without the log, which is streamed again: it comes and goes while it is copied.
+        _account.CreateFolder(target);
+        const string Copy = "tar -C \"$0\" --exclude='./pg_wal/*' -cf - . | tar -C \"$1\" -xf -";
+        (await _account.RunAsync("/bin/sh", ["-c", Copy, DataDirectory, target])).EnsureSuccess();
         command.CommandText = $"SELECT labelfile FROM {stop}";
         await File.WriteAllTextAsync(Path.Combine(target, "backup_label"), (string)(await command.ExecuteScalarAsync())!);
         File.Delete(Path.Combine(target, "postmaster.pid"));
-        // What was copied of the log was copied while it was written: it is streamed again.
-        foreach (string segment in Directory.GetFiles(Path.Combine(target, "pg_wal")))
-            File.Delete(segment);
     }
 }
