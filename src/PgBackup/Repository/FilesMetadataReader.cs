@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using PgBackup.Errors;
+using PgBackup.Repository.Documents;
 
 namespace PgBackup.Repository;
 
@@ -10,7 +11,9 @@ namespace PgBackup.Repository;
 /// <param name="IsSkipped">Unchanged since the parent and in no part of this backup.</param>
 /// <param name="Modified">Its modification time as it stands there (RFC 3339); null when it is not said.</param>
 /// <param name="Size">The bytes of the file itself, which PgBackup alone writes; null when they are not said.</param>
-public readonly record struct FileMetadata(string Name, bool IsIncremented, bool IsSkipped, string? Modified = null, long? Size = null);
+/// <param name="EmptyBlocks">The pages that were never used, which PgBackup alone writes; null when there are none, or none are said.</param>
+public readonly record struct FileMetadata(
+    string Name, bool IsIncremented, bool IsSkipped, string? Modified = null, long? Size = null, BlockRanges? EmptyBlocks = null);
 
 /// <summary>
 /// Reads WAL-G's <c>files_metadata.json</c> as it streams by: the document of a big cluster is larger than a gigabyte. Understands the <c>Files</c> and
@@ -30,6 +33,7 @@ public sealed class FilesMetadataReader
     private bool _isSkipped;
     private string? _modified;
     private long? _size;
+    private readonly List<uint> _empty = [];
 
     private FilesMetadataReader(Action<FileMetadata> onFile, Action<string>? onPart)
     {
@@ -51,6 +55,7 @@ public sealed class FilesMetadataReader
         Skipped,
         Modified,
         Size,
+        EmptyBlocks,
     }
 
     /// <summary>
@@ -146,9 +151,12 @@ public sealed class FilesMetadataReader
             case JsonTokenType.Number when _flag == Flag.Size:
                 _size = reader.TryGetInt64(out long size) ? size : null;
                 break;
+            case JsonTokenType.Number when _flag == Flag.EmptyBlocks && reader.CurrentDepth == 4 && reader.TryGetUInt32(out uint number):
+                _empty.Add(number);
+                break;
             // A null entry (old versions wrote some) is one without flags.
             case JsonTokenType.EndObject or JsonTokenType.Null when reader.CurrentDepth == 2 && _section == Section.Files && _name is not null:
-                _onFile(new FileMetadata(_name, _isIncremented, _isSkipped, _modified, _size));
+                _onFile(new FileMetadata(_name, _isIncremented, _isSkipped, _modified, _size, BlockRanges.FromRuns(_empty)));
                 _name = null;
                 break;
         }
@@ -168,6 +176,7 @@ public sealed class FilesMetadataReader
         else if (reader.CurrentDepth == 2 && _section == Section.Files)
         {
             (_name, _isIncremented, _isSkipped, _modified, _size) = (reader.GetString(), false, false, null, null);
+            _empty.Clear();
         }
         else if (reader.CurrentDepth == 2 && _section == Section.TarFileSets)
         {
@@ -179,6 +188,7 @@ public sealed class FilesMetadataReader
                 : Is(ref reader, "IsSkipped"u8, "IsSkipped") ? Flag.Skipped
                 : Is(ref reader, "MTime"u8, "MTime") ? Flag.Modified
                 : Is(ref reader, "Size"u8, "Size") ? Flag.Size
+                : Is(ref reader, "EmptyBlocks"u8, "EmptyBlocks") ? Flag.EmptyBlocks
                 : Flag.None;
         }
     }

@@ -121,7 +121,7 @@ internal sealed class FileSelection
         if (isPaged && _summaries is not null)
             return Now(SelectBySummaries(entry, relation, known));
         if (_unchanged!.Contains(entry, known))
-            return Now(new SelectedMember(entry, MemberForm.Skipped));
+            return Now(Skipped(entry, known));
         return isPaged && entry.Facts.Size >= known.Size && !_rules.IsOfNewDatabase(entry)
             ? Task.Run(() => ScanAsync(entry, known, cancellationToken), cancellationToken)
             : Now(SelectedMember.Whole(entry));
@@ -136,7 +136,13 @@ internal sealed class FileSelection
         if (entry.Facts.Size < known.Size
             || _summaries!.ChangesIn(relation, _target.Traits.BlocksPerSegment, pages, known.HasSize ? (uint)(known.Size / PageHeader.DefaultPageSize) : pages) is not { } blocks)
             return SelectedMember.Whole(entry);
-        return Form(entry, new Increment(entry.Facts, blocks, new CorruptBlocks()), known);
+        var notes = new PageNotes();
+        foreach (uint block in known.EmptyBlocks?.Blocks() ?? [])
+        {
+            if (Array.BinarySearch(blocks, block) < 0)
+                notes.Empty.Add(block);
+        }
+        return Form(entry, new Increment(entry.Facts, blocks, notes), known);
     }
 
     private async Task<SelectedMember?> ScanAsync(DataDirectoryEntry entry, ParentFile known, CancellationToken cancellationToken)
@@ -151,16 +157,18 @@ internal sealed class FileSelection
         DataDirectoryEntry opened = entry with { Facts = DataFile.FactsOf(handle, entry.Path) };
         if (opened.Facts.Size < known.Size || opened.Facts.Size % PageHeader.DefaultPageSize != 0)
             return SelectedMember.Whole(opened);
-        Increment? increment = await _scan!.ScanAsync(opened, handle, opened.Facts, known.Size, cancellationToken).ConfigureAwait(false);
+        Increment? increment = await _scan!.ScanAsync(opened, handle, opened.Facts, known, cancellationToken).ConfigureAwait(false);
         return increment is null ? SelectedMember.Whole(opened) : Form(opened, increment, known);
     }
+
+    private static SelectedMember Skipped(DataDirectoryEntry entry, ParentFile known) => new(entry, MemberForm.Skipped, null, known.EmptyBlocks);
 
     private static SelectedMember Form(DataDirectoryEntry entry, Increment increment, ParentFile known)
     {
         if (increment.Blocks.Length == entry.Facts.Size / PageHeader.DefaultPageSize)
             return SelectedMember.Whole(entry);
-        return increment.Blocks.Length == 0 && entry.Facts.Size == known.Size && increment.CorruptBlocks.IsEmpty
-            ? new SelectedMember(entry, MemberForm.Skipped)
+        return increment.Blocks.Length == 0 && entry.Facts.Size == known.Size && increment.Notes.Corrupt.IsEmpty
+            ? Skipped(entry, known)
             : new SelectedMember(entry, MemberForm.Increment, increment);
     }
 
@@ -172,7 +180,7 @@ internal sealed class FileSelection
     private SelectedMember? SelectMap(DataDirectoryEntry entry, ParentFile? known)
     {
         if (known is { } parents && _unchanged!.Contains(entry, parents))
-            return new SelectedMember(entry, MemberForm.Skipped);
+            return Skipped(entry, parents);
         int fork = entry.MemberName.LastIndexOf("_vm", StringComparison.Ordinal);
         if (_parent!.Files.Find(entry.MemberName[..fork]) is null || _rules!.IsOfNewDatabase(entry))
             return SelectedMember.Whole(entry); // So is its heap.

@@ -8,7 +8,7 @@ namespace PgBackup.Backup.Deltas;
 
 /// <summary>
 /// Reads a relation's file and chooses the pages that changed since the parent by their LSNs: those at or after the parent's start, new ones, and all that the file has
-/// gained. WAL-G's rule (pagefile.go), with one more: see <see cref="ScanAsync"/>.
+/// gained. WAL-G's rule (pagefile.go), but for pages that were empty before and still are: those the parent has.
 /// </summary>
 /// <param name="parentStart">The parent's start LSN.</param>
 /// <param name="inspector">Verifies the pages that are read; null when the cluster has no checksums.</param>
@@ -19,18 +19,17 @@ internal sealed class PageScan(Lsn parentStart, PageInspector? inspector, RateLi
     private const int ReadSize = 128 * PageSize;
 
     /// <summary>
-    /// The increment; null when the file has to be stored whole: a page is none, or one that the parent had is empty now. wal-g restores the latter (with --reverse-unpack)
-    /// from the parent.
+    /// The increment; null when the file has to be stored whole: a page is none, or one that the parent had in use is empty now. That one wal-g would restore (with
+    /// --reverse-unpack) from the parent.
     /// </summary>
     /// <param name="entry">The file.</param>
     /// <param name="handle">The open file.</param>
     /// <param name="facts">Its facts since it is open.</param>
-    /// <param name="parentSize">Its bytes in the parent; -1 when they are not known.</param>
+    /// <param name="parent">What the parent knows of it.</param>
     /// <param name="cancellationToken">Stops it.</param>
-    public async Task<Increment?> ScanAsync(DataDirectoryEntry entry, SafeFileHandle handle, FileFacts facts, long parentSize, CancellationToken cancellationToken)
+    public async Task<Increment?> ScanAsync(DataDirectoryEntry entry, SafeFileHandle handle, FileFacts facts, ParentFile parent, CancellationToken cancellationToken)
     {
-        long parentPages = parentSize < 0 ? long.MaxValue : parentSize / PageSize;
-        var corrupt = new CorruptBlocks();
+        var notes = new PageNotes();
         var changed = new List<uint>();
         byte[] buffer = ArrayPool<byte>.Shared.Rent(ReadSize);
         try
@@ -42,8 +41,8 @@ internal sealed class PageScan(Lsn parentStart, PageInspector? inspector, RateLi
                 await rate.WaitAsync(length, cancellationToken).ConfigureAwait(false);
                 DataFile.Read(handle, entry.Path, offset, buffer.AsSpan(0, length));
                 if (inspector is not null)
-                    await inspector.InspectAsync(buffer.AsMemory(0, length), offset, entry.MemberName, handle, entry.Path, corrupt, cancellationToken).ConfigureAwait(false);
-                if (!Choose(buffer.AsSpan(0, length), (uint)(offset / PageSize), parentPages, changed))
+                    await inspector.InspectAsync(buffer.AsMemory(0, length), offset, entry.MemberName, handle, entry.Path, notes.Corrupt, cancellationToken).ConfigureAwait(false);
+                if (!Choose(buffer.AsSpan(0, length), (uint)(offset / PageSize), parent, changed, notes))
                     return null;
             }
         }
@@ -51,20 +50,26 @@ internal sealed class PageScan(Lsn parentStart, PageInspector? inspector, RateLi
         {
             ArrayPool<byte>.Shared.Return(buffer);
         }
-        return new Increment(facts, [.. changed], corrupt);
+        return new Increment(facts, [.. changed], notes);
     }
 
-    private bool Choose(ReadOnlySpan<byte> pages, uint firstBlock, long parentPages, List<uint> changed)
+    private bool Choose(ReadOnlySpan<byte> pages, uint firstBlock, ParentFile parent, List<uint> changed, PageNotes notes)
     {
+        long parentPages = parent.HasSize ? parent.Size / PageSize : long.MaxValue;
         for (int at = 0; at < pages.Length; at += PageSize)
         {
             uint block = firstBlock + (uint)(at / PageSize);
             var header = new PageHeader(pages.Slice(at, PageSize));
             if (header.IsNew)
             {
-                if (block < parentPages || !header.IsAllZero)
+                if (!header.IsAllZero)
                     return false;
-                changed.Add(block);
+                if (block >= parentPages)
+                    changed.Add(block);
+                else if (parent.EmptyBlocks?.Contains(block) == true)
+                    notes.Empty.Add(block);
+                else
+                    return false;
             }
             else if (!header.IsValid)
             {

@@ -2,13 +2,15 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using PgBackup.Platform;
 using PgBackup.Repository;
+using PgBackup.Repository.Documents;
 
 namespace PgBackup.Backup.Deltas;
 
 /// <summary>What a parent knows of one of its files.</summary>
 /// <param name="Modified">Its modification time, to the resolution that its writer had.</param>
 /// <param name="Size">Its bytes; -1 when the writer did not say (wal-g does not).</param>
-internal readonly record struct ParentFile(FileTime Modified, long Size)
+/// <param name="EmptyBlocks">Its pages that were never used; null when there were none, or the writer did not say.</param>
+internal readonly record struct ParentFile(FileTime Modified, long Size, BlockRanges? EmptyBlocks = null)
 {
     public bool HasSize => Size >= 0;
 }
@@ -36,7 +38,7 @@ internal sealed class ParentFiles
     {
         // A time that cannot be read is one that no file has.
         FileTime modified = FileTime.TryParse(file.Modified, out FileTime time) ? time : new FileTime(long.MinValue, 0);
-        _files[MemberPath.HashOf(file.Name)] = new ParentFile(modified, file.Size ?? -1);
+        _files[MemberPath.HashOf(file.Name)] = new ParentFile(modified, file.Size ?? -1, file.EmptyBlocks);
     }
 
     /// <summary>What the parent knows of a member; null when it does not have it.</summary>

@@ -15,7 +15,7 @@ internal sealed class BigFile : IDisposable
         Handle = handle;
         Facts = facts;
         Increment = increment;
-        CorruptBlocks = increment?.CorruptBlocks ?? new CorruptBlocks();
+        Notes = increment?.Notes ?? new PageNotes();
     }
 
     public DataDirectoryEntry Entry { get; }
@@ -34,7 +34,7 @@ internal sealed class BigFile : IDisposable
     /// <summary>The bytes of the member that stand in the frame of its header: of an increment all that precedes the pages, so that a reader knows them from there.</summary>
     public int LengthBesideHeader => Increment?.HeaderLength ?? 0;
 
-    public CorruptBlocks CorruptBlocks { get; }
+    public PageNotes Notes { get; }
 
     public void AddUser() => Interlocked.Increment(ref _users);
 

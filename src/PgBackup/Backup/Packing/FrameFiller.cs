@@ -78,9 +78,10 @@ internal sealed class FrameFiller
         int permissions = (int)facts.Permissions;
         TarHeader.WriteFile(plain, entry.MemberName, size, permissions, facts.Modified.Seconds);
         int start = plain.Length;
-        CorruptBlocks? corrupt = await AppendContentAsync(plain, handle, entry, 0, size, null, cancellationToken).ConfigureAwait(false);
+        var notes = new PageNotes();
+        await AppendContentAsync(plain, handle, entry, 0, size, notes, cancellationToken).ConfigureAwait(false);
         TarHeader.WriteZeros(plain, TarHeader.PaddingOf(size));
-        job.Packed.Add(Packed(entry.MemberName, start, size, facts with { Size = size }, MemberKind.File, corrupt));
+        job.Packed.Add(Packed(entry.MemberName, start, size, facts with { Size = size }, MemberKind.File, notes));
     }
 
     private async Task AppendIncrementAsync(FrameJob job, FrameBuffer plain, DataDirectoryEntry entry, Increment increment, CancellationToken cancellationToken)
@@ -97,14 +98,14 @@ internal sealed class FrameFiller
         increment.WriteHeader(plain);
         await AppendPagesAsync(plain, handle, entry, increment, 0, increment.Blocks.Length, cancellationToken).ConfigureAwait(false);
         TarHeader.WriteZeros(plain, TarHeader.PaddingOf(increment.Length));
-        job.Packed.Add(Packed(entry.MemberName, start, increment.Length, facts, MemberKind.Increment, increment.CorruptBlocks));
+        job.Packed.Add(Packed(entry.MemberName, start, increment.Length, facts, MemberKind.Increment, increment.Notes));
     }
 
     private static void AppendHeaderOf(FrameJob job, FrameBuffer plain, BigFile file)
     {
         TarHeader.WriteFile(plain, file.Entry.MemberName, file.ContentLength, (int)file.Facts.Permissions, file.Facts.Modified.Seconds);
         MemberKind kind = file.Increment is null ? MemberKind.File : MemberKind.Increment;
-        job.Packed.Add(Packed(file.Entry.MemberName, plain.Length, file.ContentLength, file.Facts, kind, file.CorruptBlocks));
+        job.Packed.Add(Packed(file.Entry.MemberName, plain.Length, file.ContentLength, file.Facts, kind, file.Notes));
         file.Increment?.WriteHeader(plain);
     }
 
@@ -117,7 +118,7 @@ internal sealed class FrameFiller
         }
         else
         {
-            await AppendContentAsync(plain, file.Handle, file.Entry, job.PieceOffset, job.PieceLength, file.CorruptBlocks, cancellationToken).ConfigureAwait(false);
+            await AppendContentAsync(plain, file.Handle, file.Entry, job.PieceOffset, job.PieceLength, file.Notes, cancellationToken).ConfigureAwait(false);
         }
         if (job.PieceOffset + job.PieceLength == file.ContentLength)
             TarHeader.WriteZeros(plain, TarHeader.PaddingOf(file.ContentLength));
@@ -133,27 +134,26 @@ internal sealed class FrameFiller
             while (next < first + count && increment.Blocks[next] == increment.Blocks[next - 1] + 1)
                 next++;
             await AppendContentAsync(
-                plain, handle, entry, (long)increment.Blocks[i] * PageHeader.DefaultPageSize, (next - i) * PageHeader.DefaultPageSize, increment.CorruptBlocks, cancellationToken).ConfigureAwait(false);
+                plain, handle, entry, (long)increment.Blocks[i] * PageHeader.DefaultPageSize, (next - i) * PageHeader.DefaultPageSize, increment.Notes, cancellationToken).ConfigureAwait(false);
             i = next;
         }
     }
 
-    private async Task<CorruptBlocks?> AppendContentAsync(
-        FrameBuffer plain, SafeFileHandle handle, DataDirectoryEntry entry, long offset, int length, CorruptBlocks? corrupt, CancellationToken cancellationToken)
+    private async Task AppendContentAsync(
+        FrameBuffer plain, SafeFileHandle handle, DataDirectoryEntry entry, long offset, int length, PageNotes notes, CancellationToken cancellationToken)
     {
         if (length == 0)
-            return corrupt;
+            return;
         int start = plain.Length;
         DataFile.Read(handle, entry.Path, offset, plain.GetSpan(length)[..length]);
         plain.Advance(length);
-        if (_inspector is null)
-            return corrupt;
-        corrupt ??= new CorruptBlocks();
-        await _inspector.InspectAsync(plain.Slice(start, length), offset, entry.MemberName, handle, entry.Path, corrupt, cancellationToken).ConfigureAwait(false);
-        return corrupt;
+        if (_inspector is not null)
+            await _inspector.InspectAsync(plain.Slice(start, length), offset, entry.MemberName, handle, entry.Path, notes.Corrupt, cancellationToken).ConfigureAwait(false);
+        if (RelationPath.Classify(entry.MemberName[1..]) is { Kind: DataFileKind.Relation, Fork: RelationFork.Main })
+            notes.NoteEmpty(plain.Slice(start, length).Span, offset);
     }
 
-    private static PackedMember Packed(string name, long offset, long length, FileFacts facts, MemberKind kind, CorruptBlocks? corrupt) => new(
+    private static PackedMember Packed(string name, long offset, long length, FileFacts facts, MemberKind kind, PageNotes? notes) => new(
         new IndexedMember(name, offset, length, (int)facts.Permissions, facts.Modified.ToNanoseconds(), kind),
-        facts.Modified, kind == MemberKind.Directory ? 0 : facts.Size, corrupt);
+        facts.Modified, kind == MemberKind.Directory ? 0 : facts.Size, notes);
 }

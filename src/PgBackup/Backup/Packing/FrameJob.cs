@@ -99,6 +99,7 @@ internal sealed class FrameJob
 /// <param name="Member">What the index says of it; its offset counts from the frame's start.</param>
 /// <param name="Modified">Its time to the nanosecond.</param>
 /// <param name="FileSize">The bytes of the file itself, of which an increment holds a part and a skipped one nothing.</param>
-/// <param name="CorruptBlocks">The numbers of damaged pages in the file; for a big file complete when its last piece has been filled.</param>
+/// <param name="Notes">What was noted of the file's pages; for a big file complete when its last piece has been filled.</param>
 /// <param name="IsSkipped">True for a file that the parent has as it is; it is in no part.</param>
-internal sealed record PackedMember(IndexedMember Member, FileTime Modified, long FileSize, CorruptBlocks? CorruptBlocks, bool IsSkipped = false);
+/// <param name="EmptyBlocks">What the parent has noted of empty pages; for a skipped file alone.</param>
+internal sealed record PackedMember(IndexedMember Member, FileTime Modified, long FileSize, PageNotes? Notes, bool IsSkipped = false, BlockRanges? EmptyBlocks = null);

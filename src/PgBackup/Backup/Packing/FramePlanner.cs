@@ -52,7 +52,7 @@ internal sealed class FramePlanner
             DataDirectoryEntry entry = member.Entry;
             if (member.Form == MemberForm.Skipped)
             {
-                frame.Skipped.Add(Skipped(entry));
+                frame.Skipped.Add(Skipped(entry, member.EmptyBlocks));
                 frame.SettledBytes += entry.Facts.Size;
                 if (frame.Skipped.Count < SkippedPerFrame)
                     continue;
@@ -110,9 +110,9 @@ internal sealed class FramePlanner
         yield return frame;
     }
 
-    private static PackedMember Skipped(DataDirectoryEntry entry) => new(
+    private static PackedMember Skipped(DataDirectoryEntry entry, BlockRanges? emptyBlocks) => new(
         new IndexedMember(entry.MemberName, 0, 0, (int)entry.Facts.Permissions, entry.Facts.Modified.ToNanoseconds(), MemberKind.File),
-        entry.Facts.Modified, entry.Facts.Size, null, IsSkipped: true);
+        entry.Facts.Modified, entry.Facts.Size, null, IsSkipped: true, emptyBlocks);
 
     private BigFile? TryOpen(SelectedMember member)
     {

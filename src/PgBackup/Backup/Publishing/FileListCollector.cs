@@ -46,7 +46,7 @@ internal sealed class FileListCollector : IDisposable
     /// <summary>Takes a member for the list of files; the parts of the control file and of the labels are not in it.</summary>
     public void AddFile(PackedMember member)
     {
-        uint[] corrupt = member.CorruptBlocks?.ToArray() ?? [];
+        uint[] corrupt = member.Notes?.Corrupt.ToArray() ?? [];
         if (corrupt.Length > 0)
             CorruptFiles.Add(new CorruptFile(member.Member.Name[1..], corrupt));
         bool isIncrement = member.Member.Kind == MemberKind.Increment;
@@ -62,9 +62,16 @@ internal sealed class FileListCollector : IDisposable
         _json.WriteBoolean("IsIncremented", isIncrement);
         _json.WriteBoolean("IsSkipped", member.IsSkipped);
         _json.WriteString("MTime", member.Modified.ToString());
-        // Ours: a delta on this backup skips no file without it. wal-g passes over it.
+        // Ours, of which wal-g knows nothing: what a delta on this backup needs to skip a file, and to store a part of it.
         if (member.Member.Kind != MemberKind.Directory)
             _json.WriteNumber("Size", member.FileSize);
+        if ((member.EmptyBlocks ?? BlockRanges.Of(member.Notes?.Empty.ToArray())) is { } empty)
+        {
+            _json.WriteStartArray("EmptyBlocks");
+            foreach (uint number in empty.Runs)
+                _json.WriteNumberValue(number);
+            _json.WriteEndArray();
+        }
         if (corrupt.Length > 0)
         {
             _json.WriteStartObject("CorruptBlocks");

@@ -15,12 +15,12 @@ internal sealed class Increment
 
     /// <param name="facts">The file's facts, its size above all, when the pages were chosen.</param>
     /// <param name="blocks">The numbers of the pages within the file, ascending, all of them within its size.</param>
-    /// <param name="corruptBlocks">Where damaged pages are noted.</param>
-    public Increment(FileFacts facts, uint[] blocks, CorruptBlocks corruptBlocks)
+    /// <param name="notes">What was noted of the pages that are not packed; goes on when they are.</param>
+    public Increment(FileFacts facts, uint[] blocks, PageNotes notes)
     {
         Facts = facts;
         Blocks = blocks;
-        CorruptBlocks = corruptBlocks;
+        Notes = notes;
     }
 
     /// <summary>The file's facts; its size is the one that a restore gives it.</summary>
@@ -29,8 +29,8 @@ internal sealed class Increment
     /// <summary>The pages' numbers within the file, ascending.</summary>
     public uint[] Blocks { get; }
 
-    /// <summary>The damaged pages that were met.</summary>
-    public CorruptBlocks CorruptBlocks { get; }
+    /// <summary>What was noted of the pages.</summary>
+    public PageNotes Notes { get; }
 
     /// <summary>The bytes before the first page.</summary>
     public int HeaderLength => FixedHeader + (4 * Blocks.Length);

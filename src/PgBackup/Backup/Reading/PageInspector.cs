@@ -38,7 +38,7 @@ internal sealed class PageInspector
     /// shows in their place. Damaged pages are added to <paramref name="corrupt"/>, numbered in the file.
     /// </summary>
     public async Task InspectAsync(
-        Memory<byte> content, long fileOffset, string memberName, SafeFileHandle handle, string path, CorruptBlocks corrupt, CancellationToken cancellationToken)
+        Memory<byte> content, long fileOffset, string memberName, SafeFileHandle handle, string path, BlockSet corrupt, CancellationToken cancellationToken)
     {
         RelationPath relation = RelationPath.Classify(memberName[1..]);
         if (!relation.IsPaged)

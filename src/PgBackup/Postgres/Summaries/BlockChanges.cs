@@ -39,7 +39,8 @@ public sealed class BlockChanges
     public bool IsWholeDatabase(uint tablespace, uint database) => _databases.Contains((tablespace, database));
 
     /// <summary>
-    /// The blocks of one file that changed, numbered within it and ascending; those at or beyond the file's end are left out. Null when the whole file counts as changed.
+    /// The blocks of one file that changed, numbered within it and ascending; those at or beyond the file's end are left out. Null when the whole file counts as changed: it is new, of a
+    /// new database, or was cut.
     /// </summary>
     /// <param name="file">A file of a main fork.</param>
     /// <param name="blocksPerSegment">Blocks in a file of a big relation.</param>
@@ -52,9 +53,10 @@ public sealed class BlockChanges
         if (!_relations.TryGetValue((file.Tablespace, file.Database, file.FileNode), out RelationChanges? relation))
             return [.. Range(knownBlocks, blockCount)];
         long first = (long)file.Segment * blocksPerSegment;
-        if (relation.Limit <= first)
+        // Cut to less than it had, it may have grown again by pages that nobody has used yet.
+        if (relation.Limit <= first || relation.Limit - first < knownBlocks)
             return null;
-        uint from = (uint)Math.Min(Math.Min(relation.Limit - first, knownBlocks), blockCount);
+        uint from = Math.Min(knownBlocks, blockCount);
         var blocks = new List<uint>();
         relation.Collect(first, from, blocks);
         blocks.AddRange(Range(from, blockCount));
