@@ -70,11 +70,14 @@ public sealed class StandbyBackupTests
         await using ReplicatedLab lab = await ReplicatedLab.StartAsync(major);
         // So that nothing but what follows changes its pages.
         await lab.Primary.ExecuteAsync("VACUUM (FREEZE) account");
+        // The standby's databases are older than the parent by more than the grain of clocks: made anew since, they would be stored whole.
+        await Task.Delay(TimeSpan.FromSeconds(3));
         BackupResult full = await lab.Lab.BackupAsync();
         await lab.Primary.ExecuteAsync("UPDATE account SET balance = -1 WHERE id % 400 = 0; DELETE FROM account WHERE id BETWEEN 500 AND 700");
         await lab.CheckpointAsync();
         BackupResult delta = await lab.BackUpAsync(lab.Options with { Type = BackupTypeRequest.Delta });
         Assert.Equal((BackupType.Delta, full.Name), (delta.Type, delta.Parent));
+        Assert.True(delta.IncrementCount > 0);
         await lab.Lab.InsertAsync("after");
         string content = await lab.Primary.ScalarAsync<string>(Rows);
         await lab.Lab.ArchiveAsync();

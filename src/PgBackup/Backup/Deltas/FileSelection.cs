@@ -38,8 +38,8 @@ internal sealed class FileSelection
         _workers = workers;
         if (parent is null)
             return;
-        _unchanged = new UnchangedFiles(parent.StartTime);
-        _rules = new RelationRules(parent, target.Traits);
+        _unchanged = new UnchangedFiles(parent.StartTime, parent.IsOfThisHost);
+        _rules = new RelationRules(parent, _unchanged, target.Traits);
         _losesMaps = summaries is null && !(parent.LogsHints && target.Traits.LogsHints);
     }
 

@@ -7,7 +7,7 @@ using PgBackup.Postgres.Files;
 namespace PgBackup.Backup.Deltas;
 
 /// <summary>Which files are rows of pages whose LSNs can be trusted, and what the page scan cannot see.</summary>
-internal sealed class RelationRules(DeltaParent parent, ClusterTraits traits)
+internal sealed class RelationRules(DeltaParent parent, UnchangedFiles unchanged, ClusterTraits traits)
 {
     private string _database = "";
     private bool _isRecreated;
@@ -40,7 +40,8 @@ internal sealed class RelationRules(DeltaParent parent, ClusterTraits traits)
         {
             throw PgErrors.DataFileUnreadable(path, error);
         }
-        _isRecreated = facts is null || parent.Files.Find(folder + "/PG_VERSION") is not { } known || !UnchangedFiles.IsSameTime(facts.Value.Modified, known.Modified);
+        _isRecreated = facts is not { } now || parent.Files.Find(folder + "/PG_VERSION") is not { } known
+            || !(UnchangedFiles.IsSameTime(now.Modified, known.Modified) || unchanged.IsOlder(now));
         _database = folder;
         return _isRecreated;
     }

@@ -151,7 +151,7 @@ public sealed class ChangedPagesTests
     public void TimesAloneTellOnlyOfFilesThatAreOlderThanTheParent()
     {
         var start = new DateTimeOffset(2026, 5, 1, 12, 0, 0, TimeSpan.Zero);
-        var unchanged = new UnchangedFiles(start);
+        var unchanged = new UnchangedFiles(start, isOfThisHost: true);
         FileTime At(double seconds) => new(start.AddSeconds(Math.Floor(seconds)).ToUnixTimeSeconds(), 123);
         bool Is(double modified, double changed, FileTime parent, long size = 8192) =>
             unchanged.Contains(new DataDirectoryEntry("/d/f", "/f", false, new FileFacts(size, 0x8180, At(modified), At(changed))), new ParentFile(parent, 8192));
@@ -159,6 +159,8 @@ public sealed class ChangedPagesTests
         Assert.True(Is(-60, -60, At(-60) with { Nanoseconds = 0 })); // A tar's time has whole seconds.
         Assert.False(Is(-60, -60, At(-60) with { Nanoseconds = 124 }));
         Assert.False(Is(-60, -60, At(-61)));
+        Assert.False(new UnchangedFiles(start, isOfThisHost: false).Contains(
+            new DataDirectoryEntry("/d/f", "/f", false, new FileFacts(8192, 0x8180, At(-9999), At(-9999))), new ParentFile(At(-9999), 8192)));
         Assert.False(Is(-60, -60, At(-60), size: 16384));
         Assert.False(Is(-1, -60, At(-1)));  // The parent may have read it half-changed.
         Assert.False(Is(-60, 30, At(-60))); // Somebody has set its time back.
