@@ -21,6 +21,10 @@ public sealed class BackupPgClusterCommand : PgServerCmdlet
     [ValidateNotNullOrEmpty]
     public string? DataDirectory { get; set; }
 
+    /// <summary>Whether the files are read on this host or sent by the server; found out when it is not given.</summary>
+    [Parameter]
+    public BackupMode Mode { get; set; }
+
     /// <summary>Full, Delta, or Auto: a delta while the chain is short enough. Auto where the repository has a limit of steps, else Full.</summary>
     [Parameter]
     public BackupTypeRequest? Type { get; set; }
@@ -91,6 +95,7 @@ public sealed class BackupPgClusterCommand : PgServerCmdlet
             DeltaMaxSteps = delta.MaxSteps,
             DeltaOrigin = delta.Origin,
             Server = server.Connection,
+            Mode = Mode,
             DataDirectory = DataDirectory is null ? server.DataDirectory : ResolveFolder(DataDirectory),
             Label = Label,
             IsPermanent = Permanent,

@@ -63,7 +63,8 @@ internal static class BackupChecks
             throw PgErrors.InsufficientPrivilege(server.Server, "it is no member of pg_read_all_settings.");
     }
 
-    private static async Task<Dictionary<string, string>> ReadSettingsAsync(ServerSession server, CancellationToken cancellationToken)
+    /// <summary>The settings that matter here, without those that the role may not see.</summary>
+    public static async Task<Dictionary<string, string>> ReadSettingsAsync(ServerSession server, CancellationToken cancellationToken)
     {
         List<KeyValuePair<string, string>> rows = await server.QueryAsync(
             """
@@ -75,7 +76,8 @@ internal static class BackupChecks
         return new Dictionary<string, string>(rows, StringComparer.Ordinal);
     }
 
-    private static async Task RequireArchivingAsync(ServerSession server, Dictionary<string, string> settings, CancellationToken cancellationToken)
+    /// <summary>Proves that the server archives its WAL. Throws <c>ArchivingNotEnabled</c>, <c>ArchivingFails</c>.</summary>
+    public static async Task RequireArchivingAsync(ServerSession server, Dictionary<string, string> settings, CancellationToken cancellationToken)
     {
         if (settings["wal_level"] == "minimal")
             throw PgErrors.ArchivingNotEnabled(server.Server, "wal_level is minimal");

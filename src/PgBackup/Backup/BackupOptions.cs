@@ -11,6 +11,9 @@ public sealed record BackupOptions
     /// <summary>Its data directory as this host sees it; null for what the server says.</summary>
     public string? DataDirectory { get; init; }
 
+    /// <summary>Whether the files are read here or sent by the server.</summary>
+    public BackupMode Mode { get; init; }
+
     /// <summary>Full, delta, or whichever is right.</summary>
     public BackupTypeRequest Type { get; init; }
 

@@ -57,6 +57,9 @@ internal sealed class BackupSession : IAsyncDisposable
         }
     }
 
+    /// <summary>Notes that a backup begins on a standby which this session does not start itself: from here on a promotion is noticed.</summary>
+    public void BeginsOnStandby() => _beganOnStandby = true;
+
     /// <summary>Begins the backup; returns when its checkpoint, or on a standby its restartpoint, is done. Throws <c>FullPageWritesOff</c>.</summary>
     public async Task<(Lsn StartLsn, DateTimeOffset StartTime)> StartAsync(string label, bool fast, CancellationToken cancellationToken)
     {

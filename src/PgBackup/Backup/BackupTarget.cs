@@ -21,6 +21,9 @@ public sealed record BackupTarget(
 {
     /// <summary>Whether it was in recovery: a standby.</summary>
     public bool IsStandby { get; init; }
+
+    /// <summary>The server's host, as it was reached; null for this one. Times of files can be held against one another on one host alone.</summary>
+    public string? Host { get; init; }
 }
 
 /// <summary>Where the server's configuration lies.</summary>

@@ -1,4 +1,5 @@
 using PgBackup.Backup.Local;
+using PgBackup.Backup.Remote;
 using PgBackup.Repository;
 
 namespace PgBackup.Backup;
@@ -13,7 +14,9 @@ internal static class ClusterSources
         BackupSession session = await BackupSession.OpenAsync(options.Server, cancellationToken).ConfigureAwait(false);
         try
         {
-            return await LocalCluster.OpenAsync(repository, options, session, log, progress, cancellationToken).ConfigureAwait(false);
+            return await ServerPlace.IsHereAsync(session.Server, options, log, cancellationToken).ConfigureAwait(false)
+                ? await LocalCluster.OpenAsync(repository, options, session, log, progress, cancellationToken).ConfigureAwait(false)
+                : await RemoteCluster.OpenAsync(repository, options, session, log, progress, cancellationToken).ConfigureAwait(false);
         }
         catch
         {

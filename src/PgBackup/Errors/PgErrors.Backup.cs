@@ -23,11 +23,6 @@ public static partial class PgErrors
         $"The folder '{path}' lies too deep: a symbolic link in the data directory seems to lead back into it.",
         "Remove the link, then run the backup again.", path);
 
-    internal static PgBackupException ServerIsStandby(string server) => new(
-        "ServerIsStandby", ErrorKind.InvalidOperation, ExitCodes.Failed,
-        $"The server {server} is a standby; this version backs up primaries only.",
-        "Run the backup against the primary.", server);
-
     internal static PgBackupException ArchivingNotEnabled(string server, string what) => new(
         "ArchivingNotEnabled", ErrorKind.NotEnabled, ExitCodes.BadConfiguration,
         $"The server {server} does not archive its WAL ({what}); a backup without WAL cannot be restored.",

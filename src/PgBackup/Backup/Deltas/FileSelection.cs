@@ -46,6 +46,11 @@ internal sealed class FileSelection
     /// <summary>How many visibility maps were left out; see <see cref="SelectMap"/>.</summary>
     public int MapsLeftOut { get; private set; }
 
+    /// <summary>What is said of visibility maps that were left out.</summary>
+    public static string MapsWarning(int count) =>
+        $"The visibility maps of {count} relations are not in the backup: without data checksums and wal_log_hints their changes cannot be told from the pages. "
+        + "A restored cluster is right without them and VACUUM makes them anew; with wal_log_hints = on they are kept.";
+
     /// <summary>Finds out in which way changes can be found: from WAL summaries, else by reading pages.</summary>
     public static async Task<FileSelection> PrepareAsync(
         DeltaParent? parent, BackupStart start, BackupTarget target, BackupSession session, PageInspector? inspector, RateLimiter rate, int workers,

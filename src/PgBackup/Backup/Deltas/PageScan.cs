@@ -53,7 +53,15 @@ internal sealed class PageScan(Lsn parentStart, PageInspector? inspector, RateLi
         return new Increment(facts, [.. changed], notes);
     }
 
-    private bool Choose(ReadOnlySpan<byte> pages, uint firstBlock, ParentFile parent, List<uint> changed, PageNotes notes)
+    /// <summary>
+    /// Chooses among pages that follow one another; false when the file has to be stored whole.
+    /// </summary>
+    /// <param name="pages">Whole pages.</param>
+    /// <param name="firstBlock">The number of the first in its file.</param>
+    /// <param name="parent">What the parent knows of the file.</param>
+    /// <param name="changed">Where the numbers are added.</param>
+    /// <param name="notes">Where empty pages that the parent has are noted.</param>
+    public bool Choose(ReadOnlySpan<byte> pages, uint firstBlock, ParentFile parent, List<uint> changed, PageNotes notes)
     {
         long parentPages = parent.HasSize ? parent.Size / PageSize : long.MaxValue;
         for (int at = 0; at < pages.Length; at += PageSize)

@@ -155,11 +155,7 @@ internal sealed class LocalCluster : IClusterSource
                 watched),
             cancellationToken).ConfigureAwait(false);
         if (selection.MapsLeftOut > 0)
-        {
-            _log.Warning(
-                $"The visibility maps of {selection.MapsLeftOut} relations are not in the backup: without data checksums and wal_log_hints their changes cannot be told from the pages. "
-                + "A restored cluster is right without them and VACUUM makes them anew; with wal_log_hints = on they are kept.");
-        }
+            _log.Warning(FileSelection.MapsWarning(selection.MapsLeftOut));
     }
 
     private long MeasureDataDirectory(CancellationToken cancellationToken)

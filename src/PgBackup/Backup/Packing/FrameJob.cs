@@ -11,7 +11,7 @@ namespace PgBackup.Backup.Packing;
 /// One frame of a part on its way: planned in order, filled and compressed by any worker, appended in order. It holds either many whole members or one
 /// piece of a big file.
 /// </summary>
-internal sealed class FrameJob
+internal class FrameJob
 {
     private readonly TaskCompletionSource _filled = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ArrayPool<byte>? _pool;
@@ -35,7 +35,7 @@ internal sealed class FrameJob
     public int PieceLength { get; set; }
 
     /// <summary>True while more of a big file is to come.</summary>
-    public bool LeavesFileOpen => HeaderOf is not null || (PieceOf is { } file && PieceOffset + PieceLength < file.ContentLength);
+    public virtual bool LeavesFileOpen => HeaderOf is not null || (PieceOf is { } file && PieceOffset + PieceLength < file.ContentLength);
 
     /// <summary>True for the last frame of a part, which the tar's end follows.</summary>
     public bool EndsPart { get; set; }

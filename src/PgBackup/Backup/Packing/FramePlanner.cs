@@ -21,14 +21,14 @@ internal sealed class FramePlanner
     /// <summary>The plain bytes of an encrypted part: it can only be read from its start, so it is smaller.</summary>
     public const long EncryptedPartSize = 128L << 20;
 
-    // From this size on a member has frames of its own.
-    private const int BigFileFrom = 1 << 20;
+    /// <summary>From this size on a member has frames of its own.</summary>
+    public const int BigFileFrom = 1 << 20;
 
-    // The index of one part is held in memory while it is read or written.
-    private const int MembersPerPart = 20_000;
+    /// <summary>The members of a part; its index is held in memory while it is read or written.</summary>
+    public const int MembersPerPart = 20_000;
 
-    // They wait in memory until the frame is done.
-    private const int SkippedPerFrame = 4096;
+    /// <summary>The skipped files that wait in memory until a frame is done.</summary>
+    public const int SkippedPerFrame = 4096;
 
     private readonly long _partSize;
     private readonly IOperationLog _log;

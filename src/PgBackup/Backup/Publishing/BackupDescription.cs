@@ -32,7 +32,7 @@ internal static class BackupDescription
         StartTime = facts.Start.Time,
         FinishTime = facts.FinishTime,
         DateFormat = BackupSentinel.DateFormatLiteral,
-        HostName = Environment.MachineName,
+        HostName = facts.Target.Host ?? Environment.MachineName,
         DataDirectory = facts.Target.DataDirectory,
         PgVersion = facts.Target.VersionNumber,
         StartLsn = facts.Start.Lsn.Value,
@@ -65,7 +65,7 @@ internal static class BackupDescription
         StartTime = facts.Start.Time,
         FinishTime = facts.FinishTime,
         DateFormat = BackupSentinel.DateFormatLiteral,
-        HostName = Environment.MachineName,
+        HostName = facts.Target.Host ?? Environment.MachineName,
         DataDirectory = facts.Target.DataDirectory,
         IsPermanent = options.IsPermanent,
         PgBackup = new PgBackupSection

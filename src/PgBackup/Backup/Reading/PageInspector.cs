@@ -64,6 +64,24 @@ internal sealed class PageInspector
             corrupt.Add((uint)((fileOffset / PageSize) + page));
     }
 
+    /// <summary>
+    /// The same for pages that came from a server at a distance, which has looked twice itself where a checksum was wrong: they cannot be read again. Only the end
+    /// of WAL is asked anew.
+    /// </summary>
+    public async Task InspectReceivedAsync(
+        ReadOnlyMemory<byte> content, long fileOffset, RelationPath relation, BlockSet corrupt, CancellationToken cancellationToken)
+    {
+        uint firstBlock = relation.FirstBlock(_blocksPerFile) + (uint)(fileOffset / PageSize);
+        if (Suspects(content.Span, firstBlock) is not { } suspects)
+            return;
+        await RefreshWalEndAsync(cancellationToken).ConfigureAwait(false);
+        foreach (int page in suspects)
+        {
+            if (IsDamaged(content.Span.Slice(page * PageSize, PageSize), firstBlock + (uint)page))
+                corrupt.Add((uint)((fileOffset / PageSize) + page));
+        }
+    }
+
     private List<int>? Suspects(ReadOnlySpan<byte> content, uint firstBlock)
     {
         List<int>? suspects = null;

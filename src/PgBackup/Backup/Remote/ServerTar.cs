@@ -44,8 +44,8 @@ internal sealed class ServerTar(Stream source)
             throw new InvalidOperationException("The member before was not read to its end.");
         if (_ended)
             return null;
-        if (_padding > 0)
-            await source.ReadExactlyAsync(_block.AsMemory(0, _padding), cancellationToken).ConfigureAwait(false);
+        if (await source.ReadAtLeastAsync(_block.AsMemory(0, _padding), _padding, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false) < _padding)
+            throw new InvalidDataException("it ends within a member");
         int read = await source.ReadAtLeastAsync(_block, BlockSize, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false);
         if (read is not (0 or BlockSize))
             throw new InvalidDataException("it ends within a header");

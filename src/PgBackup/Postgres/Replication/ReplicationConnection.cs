@@ -24,11 +24,15 @@ public sealed class ReplicationConnection : IAsyncDisposable
         _log = log;
         _channel = new CommandChannel(wire, log);
         _user = settings.Username!;
+        Host = settings.Host!;
         Server = $"{settings.Host}:{settings.Port}";
     }
 
     /// <summary>Host and port, for messages.</summary>
     public string Server { get; }
+
+    /// <summary>The host, or the folder of the socket, that was connected to.</summary>
+    public string Host { get; }
 
     /// <summary>The server's major version: 15.</summary>
     public int MajorVersion { get; private set; }
@@ -74,6 +78,24 @@ public sealed class ReplicationConnection : IAsyncDisposable
     {
         List<string?[]> rows = await QueryAsync($"SHOW {name}", cancellationToken).ConfigureAwait(false);
         return rows is [[{ } value]] ? value : throw PgErrors.ServerAnswerUnexpected(Server, $"it does not say what '{name}' is", new FormatException());
+    }
+
+    /// <summary>The content of a timeline's history file; null when the server does not have it.</summary>
+    public async Task<string?> ReadTimelineHistoryAsync(TimelineId timeline, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            List<string?[]> rows = await _channel.QueryAsync($"TIMELINE_HISTORY {timeline}", cancellationToken).ConfigureAwait(false);
+            return rows is [[_, var content]] ? content : null;
+        }
+        catch (ServerReportException error) when (error.Report.SqlState == PostgresErrorCodes.UndefinedFile)
+        {
+            return null;
+        }
+        catch (Exception error) when (Translate(error) is { } known)
+        {
+            throw known;
+        }
     }
 
     /// <summary>

@@ -54,6 +54,12 @@ public sealed class DeltaHistoryTests
         await CompareAsync(source, last.Name, content, history.Told, toTheEnd: true);
     }
 
+    [Theory]
+    [InlineData(Way.Scan)]
+    [InlineData(Way.ScanWithoutChecksums)]
+    [InlineData(Way.Summaries)]
+    public Task AnyHistoryRestoresWhenTheServerSendsIt(Way way) => RunAsync(way, Random.Shared.Next(), deltas: 3, sent: true);
+
     /// <summary>How changes are found.</summary>
     public enum Way
     {
@@ -62,7 +68,7 @@ public sealed class DeltaHistoryTests
         Summaries,
     }
 
-    private static async Task RunAsync(Way way, int seed, int deltas)
+    private static async Task RunAsync(Way way, int seed, int deltas, bool sent = false)
     {
         await using BackedUpCluster source = await BackedUpCluster.RunAsync(OptionsFor(way));
         var history = new RandomHistory(source.Cluster, seed);
@@ -76,6 +82,8 @@ public sealed class DeltaHistoryTests
             BackupOptions request = source.Options with
             {
                 Server = new ServerConnectionSettings { ConnectionString = source.Cluster.ConnectionString },
+                // Chains of both kinds: a server's archive tells files in whole seconds.
+                Mode = sent && (i == deltas || random.Next(3) > 0) ? BackupMode.Remote : BackupMode.Auto,
                 Type = i == 0 ? BackupTypeRequest.Full : BackupTypeRequest.Delta,
                 DeltaOrigin = random.Next(4) == 0 ? DeltaOrigin.LatestFull : DeltaOrigin.Latest,
             };

@@ -1,0 +1,113 @@
+using PgBackup.Backup.Deltas;
+using PgBackup.Backup.Reading;
+using PgBackup.Errors;
+using PgBackup.Platform;
+using PgBackup.Postgres.Files;
+using PgBackup.Postgres.Summaries;
+
+namespace PgBackup.Backup.Remote;
+
+/// <summary>
+/// Chooses what a delta stores of the files that a server sends: of a relation's main fork that the parent has, the pages that changed, by WAL summaries or by their LSNs
+/// (<see cref="FileSelection"/> has the rules); everything else whole, because a server's archive tells no time that could be trusted.
+/// </summary>
+internal sealed class RemoteSelection
+{
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+
+    private readonly DeltaParent _parent;
+    private readonly BackupTarget _target;
+    private readonly BlockChanges? _summaries;
+    private readonly RelationRules _rules;
+    private readonly UnchangedFiles _unchanged;
+    private readonly bool _losesMaps;
+    private string _folder = "";
+    private bool _isMadeAnew;
+    private bool _restsOnParent;
+
+    private RemoteSelection(DeltaParent parent, BackupTarget target, BlockChanges? summaries)
+    {
+        _parent = parent;
+        _target = target;
+        _summaries = summaries;
+        _unchanged = new UnchangedFiles(parent.StartTime, isOfThisHost: false); // The parent may be a standby's or the primary's.
+        _rules = new RelationRules(parent, _unchanged, target.Traits);
+        _losesMaps = summaries is null && !(parent.LogsHints && target.Traits.LogsHints);
+        Scan = new PageScan(parent.StartLsn, null, new RateLimiter(null));
+    }
+
+    /// <summary>The rule of the pages' LSNs.</summary>
+    public PageScan Scan { get; }
+
+    /// <summary>True when the pages are known before a file comes.</summary>
+    public bool KnowsPages => _summaries is not null;
+
+    /// <summary>How many visibility maps were left out.</summary>
+    public int MapsLeftOut { get; private set; }
+
+    /// <summary>Finds out in which way changes can be found; null for a full backup.</summary>
+    public static async Task<RemoteSelection?> PrepareAsync(
+        DeltaParent? parent, BackupStart start, BackupTarget target, BackupSession session, IOperationLog log, CancellationToken cancellationToken)
+    {
+        if (parent is null)
+            return null;
+        (BlockChanges? summaries, string? reason) = await WalSummaries.TryReadAsync(
+            session.Server, parent.History, parent.StartLsn, start.Lsn, s_patience, cancellationToken).ConfigureAwait(false);
+        log.Verbose(summaries is null
+            ? $"What changed since {parent.Name} is found by the LSNs of the pages that come: {reason}."
+            : $"What changed since {parent.Name} is taken from WAL summaries: {summaries.RelationCount} relations.");
+        return new RemoteSelection(parent, target, summaries);
+    }
+
+    /// <summary>True for a visibility map that cannot be told from its past; see <see cref="FileSelection"/>.</summary>
+    public bool LeavesOut(ReceivedMember member, RelationPath relation)
+    {
+        if (!_losesMaps || relation is not { Kind: DataFileKind.Relation, Fork: RelationFork.VisibilityMap })
+            return false;
+        int fork = member.Name!.LastIndexOf("_vm", StringComparison.Ordinal);
+        if (_parent.Files.Find(member.Name[..fork]) is null)
+            return false; // So is its heap: it is stored whole.
+        MapsLeftOut++;
+        return true;
+    }
+
+    /// <summary>What the parent knows of a file of which pages can be stored; null when it has to be stored whole. A file that is shorter than it was is stored whole.</summary>
+    public ParentFile? Find(ReceivedMember member, RelationPath relation)
+    {
+        FileFacts facts = FactsOf(member);
+        EnterFolder(member);
+        return _rules.IsPaged(new DataDirectoryEntry(member.Name!, member.Name!, false, facts), relation)
+            && _parent.Files.Find(member.Name!) is { } known && facts.Size >= known.Size && !_isMadeAnew
+            ? known
+            : null;
+    }
+
+    /// <summary>The pages that changed by WAL summaries; null when the file has to be stored whole.</summary>
+    public uint[]? ChangesIn(ReceivedMember member, RelationPath relation, ParentFile known)
+    {
+        var pages = (uint)(member.Header.Size / PageHeader.DefaultPageSize);
+        return _summaries!.ChangesIn(relation, _target.Traits.BlocksPerSegment, pages, known.HasSize ? (uint)(known.Size / PageHeader.DefaultPageSize) : pages);
+    }
+
+    /// <summary>Notes that less than the whole of a file is stored.</summary>
+    public void RestsOnParent() => _restsOnParent = true;
+
+    private static FileFacts FactsOf(ReceivedMember member) => new(member.Header.Size, (ushort)member.Header.Mode, member.Modified, member.Modified);
+
+    /// <summary>
+    /// Notes the PG_VERSION of a database's folder, which is written when a database is made or moved: pages of one made anew under the OID of another have old LSNs
+    /// (<see cref="RelationRules.IsOfNewDatabase"/>). It comes among the files of its folder. Throws <c>DatabaseMadeAnew</c> when it is too late to store them whole.
+    /// </summary>
+    private void EnterFolder(ReceivedMember member)
+    {
+        string folder = member.Name![..member.Name!.LastIndexOf('/')];
+        if (folder != _folder)
+            (_folder, _isMadeAnew, _restsOnParent) = (folder, false, false);
+        if (member.FileName != "PG_VERSION" || _summaries is not null)
+            return;
+        _isMadeAnew = _parent.Files.Find(member.Name!) is not { } known
+            || (known.Modified.Seconds != member.Header.Modified && !_unchanged.IsOlder(FactsOf(member)));
+        if (_isMadeAnew && _restsOnParent)
+            throw PgErrors.DatabaseMadeAnew(folder[1..]);
+    }
+}

@@ -1,0 +1,19 @@
+namespace PgBackup.Errors;
+
+public static partial class PgErrors
+{
+    internal static PgBackupException RemoteBackupDamaged(string server, string what, Exception? inner = null) => new(
+        "RemoteBackupDamaged", ErrorKind.InvalidData, ExitCodes.VerificationFailed,
+        $"What the server {server} sent is not what it has: {what}.",
+        "Nothing was published. Run the backup again; if it fails again, check the network between here and the server, and the server's disk.", server, inner);
+
+    internal static PgBackupException DatabaseMadeAnew(string folder) => new(
+        "DatabaseMadeAnew", ErrorKind.InvalidOperation, ExitCodes.Failed,
+        $"The database in '{folder}' was made anew under its old number since the parent; what changed in it cannot be told while it comes.",
+        "Nothing was published. Take a full backup: -Type Full.", folder);
+
+    internal static PgBackupException TemporaryFileFailed(string folder, Exception inner) => new(
+        "TemporaryFileFailed", ErrorKind.WriteError, ExitCodes.Failed,
+        $"A temporary file in '{folder}' could not be used: {inner.Message}",
+        "A delta by the replication protocol may need 1 GB there: make room, or set TMPDIR to a folder with room.", folder, inner);
+}
