@@ -50,7 +50,7 @@ public sealed class ClusterBackupJob : IAsyncDisposable
     public string Description =>
         (Choice.Parent is { } parent ? $"Delta base backup on {parent.Name}" : "Full base backup") + (Reason is null ? "" : $" ({Reason})");
 
-    private ParentChoice Choice { get; }
+    private ParentChoice Choice { get; set; }
 
     /// <summary>
     /// Proves the key, connects, takes the lock in the server, runs the checks, and chooses the parent; writes nothing. Throws what <see cref="Postgres.Server.ServerSession"/> throws, what
@@ -109,8 +109,13 @@ public sealed class ClusterBackupJob : IAsyncDisposable
                 await BackupFolder.ClearAfterAsync(_repository, lease.Predecessor, _log, cancellationToken).ConfigureAwait(false);
                 _progress.Report(new OperationProgress("Backing up the cluster", Target.IsStandby ? "Waiting for a restartpoint of the standby" : "Waiting for a checkpoint", 0, null));
                 BackupStart start = await _source.StartAsync(cancellationToken).ConfigureAwait(false);
+                if (Choice.Parent?.FaultAt(start) is { } fault)
+                {
+                    Choice = _options.Type == BackupTypeRequest.Auto
+                        ? new ParentChoice(null, $"no delta can rest on '{Choice.Parent.Name}': {fault}")
+                        : throw PgErrors.ParentNotUsable(Choice.Parent.Name.Text, fault + ".");
+                }
                 DeltaParent? parent = Choice.Parent;
-                parent?.RequireBefore(start);
                 BackupName started = parent is null ? BackupName.Full(start.Segment) : BackupName.Delta(start.Segment, parent.Name.Segment);
                 Task renaming = lease.RenameAsync(started.Text, cancellationToken);
                 try
@@ -174,6 +179,7 @@ public sealed class ClusterBackupJob : IAsyncDisposable
         _log.Information($"Backup {name} is complete: {new ByteSize(stored)} from {start.Lsn} to {stop.FinishLsn}.");
         return Result(facts, collector, segments, waited);
     }
+
     /// <summary>Writes what lists the files, and the configuration from outside; false when there is none of that.</summary>
     private async Task<bool> WriteListsAsync(BackupName name, FileListCollector collector, CancellationToken cancellationToken)
     {

@@ -7,6 +7,9 @@ internal readonly record struct FileTime(long Seconds, int Nanoseconds) : ICompa
 {
     public int CompareTo(FileTime other) => (Seconds, Nanoseconds).CompareTo((other.Seconds, other.Nanoseconds));
 
+    /// <summary>A time right beside this one, by a nanosecond; never on a whole second, which is taken for a coarse clock's.</summary>
+    public FileTime Beside() => this with { Nanoseconds = Nanoseconds >= 2 ? Nanoseconds - 1 : Nanoseconds + 1 };
+
     /// <summary>Nanoseconds since 1970; enough until the year 2262.</summary>
     public long ToNanoseconds() => checked((Seconds * 1_000_000_000) + Nanoseconds);
 

@@ -84,6 +84,22 @@ public sealed class StandbyBackupTests
         Assert.Equal((content, "after"), await RestoredAsync(lab, RestoreTarget.Latest));
     }
 
+    /// <summary>A standby's backup begins at its last restartpoint: here that is the checkpoint that the primary's backup began with.</summary>
+    [Fact]
+    public async Task ARestartpointBeforeTheParentsEndIsNoStartOfADelta()
+    {
+        await using ReplicatedLab lab = await ReplicatedLab.StartAsync(15);
+        await lab.Lab.BackupAsync();
+        await lab.CatchUpAsync();
+        PgBackupException delta = await Assert.ThrowsAsync<PgBackupException>(() => lab.BackUpAsync(lab.Options with { Type = BackupTypeRequest.Delta }));
+        Assert.Equal("ParentNotUsable", delta.Id);
+        Assert.Contains("CHECKPOINT on the primary", delta.Message, StringComparison.Ordinal);
+        // Auto goes on with a full one, which has the name of the primary's: they begin at the same place.
+        PgBackupException full = await Assert.ThrowsAsync<PgBackupException>(() => lab.BackUpAsync(lab.Options with { Type = BackupTypeRequest.Auto, DeltaMaxSteps = 5 }));
+        Assert.Equal("BackupNameTaken", full.Id);
+        await lab.AssertNothingLeftAsync(backups: 1);
+    }
+
     [Theory]
     [InlineData(15)]
     [InlineData(17)]

@@ -22,14 +22,13 @@ internal sealed record DeltaParent(
     /// <summary>The name of the full backup at the chain's root.</summary>
     public string FullName => Chain[0].Text;
 
-    /// <summary>Proves that the delta began behind the parent and on the history that the parent was held against. Throws <c>ParentNotUsable</c>, <c>TimelineChanged</c>.</summary>
-    public void RequireBefore(BackupStart start)
-    {
-        if (start.Segment.Timeline != History.Timeline)
-            throw PgErrors.TimelineChanged("of this run", History.Timeline, start.Segment.Timeline);
-        if (FinishLsn > start.Lsn)
-            throw PgErrors.ParentNotUsable(Name.Text, $"it ended at {FinishLsn}, and the server is only at {start.Lsn}: it is older than the backup.");
-    }
+    /// <summary>
+    /// What speaks against the parent now that the backup has begun, in half a sentence: a standby begins at its last restartpoint, which may lie before the parent's end.
+    /// </summary>
+    public string? FaultAt(BackupStart start) =>
+        start.Segment.Timeline != History.Timeline ? $"the server went from timeline {History.Timeline} to {start.Segment.Timeline} since it was chosen"
+        : FinishLsn > start.Lsn ? $"it ended at {FinishLsn}, and this backup begins at {start.Lsn}; on a standby, wait for its next restartpoint (CHECKPOINT on the primary brings one)"
+        : null;
 
     /// <summary>
     /// Proves that the chain has not been deleted meanwhile; and keeps it from retention when the delta is to be kept from it, as wal-g does.

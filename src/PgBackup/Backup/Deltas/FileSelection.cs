@@ -19,6 +19,7 @@ internal sealed class FileSelection
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
 
     private readonly DeltaParent? _parent;
+    private readonly DateTimeOffset _start;
     private readonly BackupTarget _target;
     private readonly BlockChanges? _summaries;
     private readonly PageScan? _scan;
@@ -28,8 +29,9 @@ internal sealed class FileSelection
     private readonly RelationRules? _rules;
     private readonly bool _losesMaps;
 
-    private FileSelection(DeltaParent? parent, BackupTarget target, BlockChanges? summaries, PageScan? scan, int workers, IOperationLog log)
+    private FileSelection(DeltaParent? parent, BackupStart start, BackupTarget target, BlockChanges? summaries, PageScan? scan, int workers, IOperationLog log)
     {
+        _start = start.Time;
         _log = log;
         _parent = parent;
         _target = target;
@@ -39,7 +41,7 @@ internal sealed class FileSelection
         if (parent is null)
             return;
         _unchanged = new UnchangedFiles(parent.StartTime, parent.IsOfThisHost);
-        _rules = new RelationRules(parent, _unchanged, target.Traits);
+        _rules = new RelationRules(parent, _unchanged, target.DataDirectory);
         _losesMaps = summaries is null && !(parent.LogsHints && target.Traits.LogsHints);
     }
 
@@ -57,21 +59,21 @@ internal sealed class FileSelection
         IOperationLog log, IProgress<OperationProgress> progress, CancellationToken cancellationToken)
     {
         if (parent is null)
-            return new FileSelection(null, target, null, null, workers, log);
+            return new FileSelection(null, start, target, null, null, workers, log);
         progress.Report(new OperationProgress("Backing up the cluster", "Waiting for WAL summaries", 0, null));
         (BlockChanges? summaries, string? reason) = await WalSummaries.TryReadAsync(
             session.Server, parent.History, parent.StartLsn, start.Lsn, s_patience, cancellationToken).ConfigureAwait(false);
         if (summaries is not null)
         {
             log.Verbose($"What changed since {parent.Name} is taken from WAL summaries: {summaries.RelationCount} relations.");
-            return new FileSelection(parent, target, summaries, null, workers, log);
+            return new FileSelection(parent, start, target, summaries, null, workers, log);
         }
         // A server that is set up to summarize and does not is worth a word; one that is not is as usual.
         if (session.Server.MajorVersion >= WalSummaries.FirstVersion && reason != "summarize_wal is off")
             log.Warning($"What changed is found by reading the pages of changed files: {reason}.");
         else
             log.Verbose($"What changed since {parent.Name} is found by reading the pages of changed files: {reason}.");
-        return new FileSelection(parent, target, null, new PageScan(parent.StartLsn, inspector, rate), workers, log);
+        return new FileSelection(parent, start, target, null, new PageScan(parent.StartLsn, inspector, rate), workers, log);
     }
 
     /// <summary>The members in the order of the entries.</summary>
@@ -122,20 +124,24 @@ internal sealed class FileSelection
             return Now(SelectMap(entry, found));
         if (found is not { } known)
             return Now(SelectedMember.Whole(entry));
-        bool isPaged = _rules!.IsPaged(entry, relation);
+        bool isPaged = RelationRules.IsPaged(entry.Facts, relation, _target.Traits);
         if (isPaged && _summaries is not null)
             return Now(SelectBySummaries(entry, relation, known));
         if (_unchanged!.Contains(entry, known))
             return Now(Skipped(entry, known));
-        return isPaged && entry.Facts.Size >= known.Size && !_rules.IsOfNewDatabase(entry)
+        return isPaged && entry.Facts.Size >= known.Size && !_rules!.IsOfNewDatabase(entry)
             ? Task.Run(() => ScanAsync(entry, known, cancellationToken), cancellationToken)
             : Now(SelectedMember.Whole(entry));
     }
 
     private static Task<SelectedMember?> Now(SelectedMember? member) => Task.FromResult(member);
 
-    private SelectedMember SelectBySummaries(DataDirectoryEntry entry, RelationPath relation, ParentFile known)
+    private SelectedMember SelectBySummaries(DataDirectoryEntry listed, RelationPath relation, ParentFile known)
     {
+        // Written since our start it may hold what the summaries do not know; replay brings that. But its time must not pass for that of the content that we store: wal-g skips by it.
+        DataDirectoryEntry entry = listed.Facts.Modified.ToDateTimeOffset() < _start - UnchangedFiles.Grain
+            ? listed
+            : listed with { Facts = listed.Facts with { Modified = listed.Facts.Modified.Beside() } };
         var pages = (uint)(entry.Facts.Size / PageHeader.DefaultPageSize);
         // A file that is shorter than it was is stored whole, in either way: along a chain of increments files only grow, and no restore can bring back a page from before.
         if (entry.Facts.Size < known.Size

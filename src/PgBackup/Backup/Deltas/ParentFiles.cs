@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using PgBackup.Platform;
+using PgBackup.Postgres.Files;
 using PgBackup.Repository;
 using PgBackup.Repository.Documents;
 
@@ -21,6 +22,9 @@ internal readonly record struct ParentFile(FileTime Modified, long Size, BlockRa
 /// </summary>
 internal sealed class ParentFiles
 {
+    // The largest that a server can be built with cuts relations into; 1 GB is usual.
+    private const long LargestFile = 1L << 36;
+
     private readonly Dictionary<UInt128, ParentFile> _files = [];
 
     public int Count => _files.Count;
@@ -38,7 +42,9 @@ internal sealed class ParentFiles
     {
         // A time that cannot be read is one that no file has.
         FileTime modified = FileTime.TryParse(file.Modified, out FileTime time) ? time : new FileTime(long.MinValue, 0);
-        _files[MemberPath.HashOf(file.Name)] = new ParentFile(modified, file.Size ?? -1, file.EmptyBlocks);
+        // Pages beyond the file's end are nobody's, however they came into the list.
+        BlockRanges? empty = file.Size is { } size && size <= LargestFile && file.EmptyBlocks?.End <= (ulong)size / PageHeader.DefaultPageSize ? file.EmptyBlocks : null;
+        _files[MemberPath.HashOf(file.Name)] = new ParentFile(modified, file.Size ?? -1, empty);
     }
 
     /// <summary>What the parent knows of a member; null when it does not have it.</summary>

@@ -15,13 +15,13 @@ internal sealed class ParentJudge(BackupRepository repository, IClusterSource so
     /// <summary>The parent, or in half a sentence why it is none.</summary>
     public async Task<(DeltaParent? Parent, string? Fault)> TryAsync(ClusterBackup backup, int count, CancellationToken cancellationToken)
     {
-        if (FindPlainFault(backup) is { } plain)
-            return (null, plain);
+        if (backup.Status != BackupStatus.Complete)
+            return (null, backup.Problem?.TrimEnd('.') ?? "it is not complete");
         (TimelineHistory? history, string? unknown) = await HistoryAsync(cancellationToken).ConfigureAwait(false);
         if (history is null)
             return (null, unknown);
-        if (FindBranchFault(backup, history) is { } astray)
-            return (null, astray);
+        if (FindChainFault(backup, history) is { } fault)
+            return (null, fault);
 
         BackupName[] chain = [.. backup.Chain.Select(static n => BackupName.TryParse(n, out BackupName? name) ? name : throw new FormatException(n))];
         try
@@ -31,7 +31,14 @@ internal sealed class ParentJudge(BackupRepository repository, IClusterSource so
             if (control.HasDataChecksums != source.Target.Traits.HasDataChecksums)
                 return (null, "data checksums have been switched since it was taken");
             foreach (BackupName name in chain)
+            {
                 await BackupPartsProof.RequireAsync(repository, name, isTarget: name.Text == backup.Name, static _ => { }, cancellationToken).ConfigureAwait(false);
+                // wal-g rests on none without it, and permanent marks are kept there.
+                if (await BackupDocuments.TryReadMetadataAsync(repository, name, cancellationToken).ConfigureAwait(false) is null)
+                    return (null, $"'{name}' has no metadata.json");
+                if (name != chain[0] && !await HasListAsync(name, cancellationToken).ConfigureAwait(false))
+                    return (null, $"the list of the files of '{name}' (files_metadata.json) is missing");
+            }
             ParentFiles? files = await ParentFiles.TryReadAsync(repository, chain[^1], cancellationToken).ConfigureAwait(false);
             return files is null
                 ? (null, "the list of its files (files_metadata.json) is missing")
@@ -45,10 +52,32 @@ internal sealed class ParentJudge(BackupRepository repository, IClusterSource so
         }
     }
 
+    private async Task<bool> HasListAsync(BackupName name, CancellationToken cancellationToken)
+    {
+        bool any = false;
+        await FilesMetadataReader.TryReadAsync(repository, RepositoryLayout.FilesMetadataKey(name), _ => any = true, cancellationToken: cancellationToken).ConfigureAwait(false);
+        return any;
+    }
+
+    /// <summary>What speaks against any link of the chain: wal-g takes deltas without looking at most of it.</summary>
+    private string? FindChainFault(ClusterBackup backup, TimelineHistory history)
+    {
+        ClusterBackup? child = null;
+        foreach (string name in backup.Chain.Reverse())
+        {
+            ClusterBackup link = Catalog.First(b => b.Name == name);
+            string? fault = FindPlainFault(link) ?? FindBranchFault(link, history);
+            if (fault is null && child is not null && link.FinishLsn > child.StartLsn)
+                fault = $"it ended at {link.FinishLsn}, after '{child.Name}' on it had begun at {child.StartLsn}";
+            if (fault is not null)
+                return child is null ? fault : $"its chain rests on '{name}', and {fault}";
+            child = link;
+        }
+        return null;
+    }
+
     private string? FindPlainFault(ClusterBackup backup)
     {
-        if (backup.Status != BackupStatus.Complete)
-            return backup.Problem?.TrimEnd('.') ?? "it is not complete";
         if (backup.SystemIdentifier != source.Target.Traits.SystemIdentifier)
             return backup.SystemIdentifier is null ? "it does not say of which cluster it is" : $"it is of another cluster (system identifier {backup.SystemIdentifier})";
         if (backup is not { StartLsn: not null, FinishLsn: not null, StartTime: not null })

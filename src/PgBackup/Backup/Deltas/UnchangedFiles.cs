@@ -9,13 +9,13 @@ namespace PgBackup.Backup.Deltas;
 /// </summary>
 internal sealed class UnchangedFiles(DateTimeOffset parentStart, bool isOfThisHost)
 {
-    // The coarsest clock that a file system writes times with (FAT's; NFS and ext3 have one second).
-    private static readonly TimeSpan s_grain = TimeSpan.FromSeconds(2);
+    /// <summary>The coarsest clock that a file system writes times with (FAT's; NFS and ext3 have one second).</summary>
+    public static readonly TimeSpan Grain = TimeSpan.FromSeconds(2);
 
     // Clocks of two hosts differ by more.
     private static readonly TimeSpan s_skew = TimeSpan.FromMinutes(10);
 
-    private readonly DateTimeOffset _before = parentStart - (isOfThisHost ? s_grain : s_skew);
+    private readonly DateTimeOffset _before = parentStart - (isOfThisHost ? Grain : s_skew);
 
     public bool Contains(DataDirectoryEntry entry, ParentFile parent)
     {

@@ -85,8 +85,11 @@ internal sealed class FramePlanner
                 continue;
             }
 
-            if (TryOpen(member) is not { } file)
+            // Held here until its last frame is planned: a worker may be done with one before the next is.
+            using BigFile? file = TryOpen(member);
+            if (file is null)
                 continue;
+            file.AddUser();
             frame.HeaderOf = file;
             yield return frame;
             for (long offset = file.LengthBesideHeader; offset < file.ContentLength; offset += FrameSize)

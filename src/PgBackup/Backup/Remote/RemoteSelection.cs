@@ -18,12 +18,11 @@ internal sealed class RemoteSelection
     private readonly DeltaParent _parent;
     private readonly BackupTarget _target;
     private readonly BlockChanges? _summaries;
-    private readonly RelationRules _rules;
     private readonly UnchangedFiles _unchanged;
     private readonly bool _losesMaps;
-    private string _folder = "";
-    private bool _isMadeAnew;
-    private bool _restsOnParent;
+    private readonly HashSet<string> _madeAnew = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _resting = new(StringComparer.Ordinal);
+    private string _database = "";
 
     private RemoteSelection(DeltaParent parent, BackupTarget target, BlockChanges? summaries)
     {
@@ -31,7 +30,6 @@ internal sealed class RemoteSelection
         _target = target;
         _summaries = summaries;
         _unchanged = new UnchangedFiles(parent.StartTime, isOfThisHost: false); // The parent may be a standby's or the primary's.
-        _rules = new RelationRules(parent, _unchanged, target.Traits);
         _losesMaps = summaries is null && !(parent.LogsHints && target.Traits.LogsHints);
         Scan = new PageScan(parent.StartLsn, null, new RateLimiter(null));
     }
@@ -76,8 +74,8 @@ internal sealed class RemoteSelection
     {
         FileFacts facts = FactsOf(member);
         EnterFolder(member);
-        return _rules.IsPaged(new DataDirectoryEntry(member.Name!, member.Name!, false, facts), relation)
-            && _parent.Files.Find(member.Name!) is { } known && facts.Size >= known.Size && !_isMadeAnew
+        return RelationRules.IsPaged(facts, relation, _target.Traits)
+            && _parent.Files.Find(member.Name!) is { } known && facts.Size >= known.Size && !_madeAnew.Contains(_database)
             ? known
             : null;
     }
@@ -90,24 +88,26 @@ internal sealed class RemoteSelection
     }
 
     /// <summary>Notes that less than the whole of a file is stored.</summary>
-    public void RestsOnParent() => _restsOnParent = true;
+    public void RestsOnParent() => _resting.Add(_database);
 
     private static FileFacts FactsOf(ReceivedMember member) => new(member.Header.Size, (ushort)member.Header.Mode, member.Modified, member.Modified);
 
     /// <summary>
-    /// Notes the PG_VERSION of a database's folder, which is written when a database is made or moved: pages of one made anew under the OID of another have old LSNs
-    /// (<see cref="RelationRules.IsOfNewDatabase"/>). It comes among the files of its folder. Throws <c>DatabaseMadeAnew</c> when it is too late to store them whole.
+    /// Notes the PG_VERSION of a database, which is written when it is made or moved: pages of one made anew under the OID of another have old LSNs
+    /// (<see cref="RelationRules.IsOfNewDatabase"/>). It comes among the files of its folder, and after its tables in other tablespaces. Throws <c>DatabaseMadeAnew</c> when it is
+    /// too late to store them whole.
     /// </summary>
     private void EnterFolder(ReceivedMember member)
     {
         string folder = member.Name![..member.Name!.LastIndexOf('/')];
-        if (folder != _folder)
-            (_folder, _isMadeAnew, _restsOnParent) = (folder, false, false);
-        if (member.FileName != "PG_VERSION" || _summaries is not null)
+        _database = folder[(folder.LastIndexOf('/') + 1)..];
+        if (member.FileName != "PG_VERSION" || folder.Length == 0 || _summaries is not null)
             return;
-        _isMadeAnew = _parent.Files.Find(member.Name!) is not { } known
+        bool isMadeAnew = _parent.Files.Find(member.Name!) is not { } known
             || (known.Modified.Seconds != member.Header.Modified && !_unchanged.IsOlder(FactsOf(member)));
-        if (_isMadeAnew && _restsOnParent)
+        if (isMadeAnew && !_madeAnew.Add(_database))
+            return;
+        if (isMadeAnew && _resting.Contains(_database))
             throw PgErrors.DatabaseMadeAnew(folder[1..]);
     }
 }

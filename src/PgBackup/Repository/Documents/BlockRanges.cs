@@ -43,6 +43,9 @@ public sealed class BlockRanges
         return new BlockRanges([.. runs]);
     }
 
+    /// <summary>The number after the last.</summary>
+    public ulong End => (ulong)_runs[^2] + _runs[^1];
+
     /// <summary>Whether a number is among them.</summary>
     public bool Contains(uint block)
     {

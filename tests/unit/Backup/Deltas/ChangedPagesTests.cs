@@ -120,6 +120,30 @@ public sealed class ChangedPagesTests
         Assert.Equal("50000 new", await ClusterContent.OneAsync(restored.ConnectionStringFor("d"), "SELECT count(*) || ' ' || min(v) FROM t"));
     }
 
+    /// <summary>In the folders that a database has in other tablespaces than its own there is no PG_VERSION.</summary>
+    [Fact]
+    public async Task ATableInATablespaceIsStoredInPart()
+    {
+        await using BackedUpCluster source = await BackedUpCluster.RunAsync();
+        await source.Cluster.CreateTablespaceAsync("fast");
+        await source.Cluster.ExecuteAsync("CREATE TABLE t (id int, filler text) TABLESPACE fast; INSERT INTO t SELECT i, repeat('x', 200) FROM generate_series(1, 30000) i");
+        await source.Cluster.ExecuteAsync("VACUUM t"); // Sets the hints, which otherwise the next reader would, on every page.
+        await source.BackUpAsync();
+        await source.Cluster.ExecuteAsync("UPDATE t SET filler = 'y' WHERE id = 77");
+        BackupResult delta = await source.BackUpAsync(source.Options with { Type = BackupTypeRequest.Delta });
+        var checker = new WalGBackupChecker(source.RepositoryPath, delta.Name);
+        await checker.CheckAsync();
+        Assert.Contains(checker.Files.EnumerateObject(), f => f.Name.StartsWith("/pg_tblspc/", StringComparison.Ordinal) && f.Value.GetProperty("IsIncremented").GetBoolean());
+    }
+
+    [Fact]
+    public void ATimeBesideIsAnother() => Prop.ForAll(Gen.Choose(0, 999_999_999).ToArbitrary(), nanoseconds =>
+    {
+        FileTime beside = new FileTime(5, nanoseconds).Beside();
+        Assert.NotEqual(nanoseconds, beside.Nanoseconds);
+        Assert.InRange(beside.Nanoseconds, 1, 999_999_999);
+    }).QuickCheckThrowOnFailure();
+
     /// <summary>Page-shaped files that are no relations, and relations' forks, are whole or not at all.</summary>
     [Fact]
     public async Task OnlyMainForksOfRelationsAreIncrements()

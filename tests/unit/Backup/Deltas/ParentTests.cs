@@ -108,6 +108,40 @@ public sealed class ParentTests
         await source.AssertNoSessionAsync();
     }
 
+    /// <summary>Every link counts, not the last alone: what is wrong further down a delta on top inherits.</summary>
+    [Fact]
+    public async Task EveryLinkOfTheChainIsProven()
+    {
+        await using BackedUpCluster source = await BackedUpCluster.RunAsync();
+        BackupOptions delta = source.Options with { Type = BackupTypeRequest.Delta };
+        BackupResult full = await source.BackUpAsync();
+        BackupResult first = await source.BackUpAsync(delta);
+        BackupResult second = await source.BackUpAsync(delta);
+
+        async Task RefusedAsync(string file, Func<string, string?> change, string expected)
+        {
+            string path = Path.Combine(source.RepositoryPath, "basebackups_005", file);
+            string before = await File.ReadAllTextAsync(path);
+            string? after = change(before);
+            if (after is null)
+                File.Delete(path);
+            else
+                await File.WriteAllTextAsync(path, after);
+            PgBackupException error = await Assert.ThrowsAsync<PgBackupException>(() => source.BackUpAsync(delta with { DeltaFrom = second.Name }));
+            Assert.Equal("ParentNotUsable", error.Id);
+            Assert.Contains(expected, error.Message, StringComparison.Ordinal);
+            await File.WriteAllTextAsync(path, before);
+        }
+
+        string sentinel = first.Name + "_backup_stop_sentinel.json";
+        await RefusedAsync($"{first.Name}/files_metadata.json", _ => null, $"the list of the files of '{first.Name}'");
+        await RefusedAsync($"{first.Name}/files_metadata.json", _ => "{}", $"the list of the files of '{first.Name}'");
+        await RefusedAsync($"{full.Name}/metadata.json", _ => null, $"'{full.Name}' has no metadata.json");
+        await RefusedAsync(sentinel, json => json.Replace($"\"FinishLSN\":{first.FinishLsn.Value}", $"\"FinishLSN\":{second.FinishLsn.Value}", StringComparison.Ordinal), $"its chain rests on '{first.Name}'");
+        await RefusedAsync(sentinel, json => json.Replace($"{first.SystemIdentifier}", "4711", StringComparison.Ordinal), "of another cluster");
+        Assert.Equal(second.Name, (await source.BackUpAsync(delta)).Parent);
+    }
+
     [Fact]
     public async Task AParentThatIsDeletedMeanwhileStopsTheDelta()
     {
