@@ -22,7 +22,7 @@ public sealed class ClusterBackupJob : IAsyncDisposable
 
     private readonly BackupRepository _repository;
     private readonly BackupOptions _options;
-    private readonly IClusterSource _source;
+    private IClusterSource _source;
     private readonly IOperationLog _log;
     private readonly IProgress<OperationProgress> _progress;
 
@@ -99,6 +99,24 @@ public sealed class ClusterBackupJob : IAsyncDisposable
     /// </summary>
     public async Task<BackupResult> RunAsync(CancellationToken cancellationToken = default)
     {
+        try
+        {
+            return await RunOnceAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (PgBackupException error) when (error.Id == "DatabaseMadeAnew" && _options.Type == BackupTypeRequest.Auto)
+        {
+            _log.Warning($"{error.Message} A full backup is taken instead.");
+            Choice = new ParentChoice(null, error.Message.TrimEnd('.'));
+            _source = await ClusterSources.OpenAsync(_repository, _options, _log, _progress, cancellationToken).ConfigureAwait(false);
+            return await RunOnceAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Closes the session with the server.</summary>
+    public ValueTask DisposeAsync() => _source.DisposeAsync();
+
+    private async Task<BackupResult> RunOnceAsync(CancellationToken cancellationToken)
+    {
         await RepositoryAdmission.RequireAsync(_repository, BackupChecks.IdentityOf(Target), _options.NewLineage, cancellationToken).ConfigureAwait(false);
         BackupLease lease = await BackupLease.AcquireAsync(_repository, Type == BackupType.Full ? "a full backup" : "a delta backup", cancellationToken).ConfigureAwait(false);
         await using (lease.ConfigureAwait(false))
@@ -141,9 +159,6 @@ public sealed class ClusterBackupJob : IAsyncDisposable
             }
         }
     }
-
-    /// <summary>Closes the session with the server.</summary>
-    public ValueTask DisposeAsync() => _source.DisposeAsync();
 
     private async Task<BackupResult> CopyAndPublishAsync(BackupLease lease, BackupName name, BackupStart start, CancellationToken cancellationToken)
     {

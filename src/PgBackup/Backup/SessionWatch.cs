@@ -7,15 +7,18 @@ namespace PgBackup.Backup;
 internal static class SessionWatch
 {
     private static readonly TimeSpan s_pause = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_lastWord = TimeSpan.FromSeconds(5);
 
     /// <summary>Runs the work; stops it when the session fails, and throws the session's failure then.</summary>
     public static async Task RunAsync(BackupSession session, Func<CancellationToken, Task> work, CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        Task watch = WatchAsync(session, stop);
+        Task watch = WatchAsync(session, stop, stop.Token);
+        bool isDone = false;
         try
         {
             await work(stop.Token).ConfigureAwait(false);
+            isDone = true;
         }
         catch (OperationCanceledException) when (watch.IsFaulted)
         {
@@ -25,17 +28,18 @@ internal static class SessionWatch
         finally
         {
             await stop.CancelAsync().ConfigureAwait(false);
-            await watch.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            // After a failure not for long: a question to a server that has gone silent is answered by the network's time limit, a quarter of an hour later.
+            await Task.WhenAny(watch, Task.Delay(isDone ? Timeout.InfiniteTimeSpan : s_lastWord, CancellationToken.None)).ConfigureAwait(false);
         }
     }
 
-    private static async Task WatchAsync(BackupSession session, CancellationTokenSource stop)
+    private static async Task WatchAsync(BackupSession session, CancellationTokenSource stop, CancellationToken stopped)
     {
         try
         {
             while (true)
             {
-                await Task.Delay(s_pause, stop.Token).ConfigureAwait(false);
+                await Task.Delay(s_pause, stopped).ConfigureAwait(false);
                 await session.WalEndAsync(CancellationToken.None).ConfigureAwait(false);
             }
         }

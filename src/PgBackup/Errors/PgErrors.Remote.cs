@@ -9,8 +9,8 @@ public static partial class PgErrors
 
     internal static PgBackupException DatabaseMadeAnew(string folder) => new(
         "DatabaseMadeAnew", ErrorKind.InvalidOperation, ExitCodes.Failed,
-        $"The database in '{folder}' was made anew under its old number since the parent; what changed in it cannot be told while it comes.",
-        "Nothing was published. Take a full backup: -Type Full.", folder);
+        $"The files of the database in '{folder}' are newer than the parent: it was made anew, or the cluster is a copy; what changed in it cannot be told while it comes.",
+        "Nothing was published. Take a full backup with -Type Full; -Type Auto does by itself. With summarize_wal = on (PostgreSQL 17 and later) the server tells.", folder);
 
     internal static PgBackupException TemporaryFileFailed(string folder, Exception inner) => new(
         "TemporaryFileFailed", ErrorKind.WriteError, ExitCodes.Failed,

@@ -6,12 +6,11 @@ namespace PgBackup.Postgres;
 /// <param name="SystemIdentifier">The cluster's identity.</param>
 /// <param name="WalSegmentSize">The size of its WAL segments.</param>
 /// <param name="HasDataChecksums">Whether its data pages carry checksums.</param>
-/// <param name="LogsHints">Whether every change of a page that is not just a hint moves the page's LSN: data checksums or <c>wal_log_hints</c> are on.</param>
 /// <param name="BlockSize">The bytes of a data page.</param>
 /// <param name="BlocksPerSegment">The pages in one file of a big relation.</param>
-public sealed record ClusterTraits(ulong SystemIdentifier, WalSegmentSize WalSegmentSize, bool HasDataChecksums, bool LogsHints, int BlockSize, int BlocksPerSegment)
+public sealed record ClusterTraits(ulong SystemIdentifier, WalSegmentSize WalSegmentSize, bool HasDataChecksums, int BlockSize, int BlocksPerSegment)
 {
     /// <summary>The traits that a control file tells.</summary>
     public static ClusterTraits Of(ControlFile control) => new(
-        control.SystemIdentifier, control.WalSegmentSize, control.HasDataChecksums, control.HasDataChecksums || control.WalLogHints, control.BlockSize, control.BlocksPerSegment);
+        control.SystemIdentifier, control.WalSegmentSize, control.HasDataChecksums, control.BlockSize, control.BlocksPerSegment);
 }

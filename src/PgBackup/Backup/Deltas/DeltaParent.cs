@@ -14,10 +14,9 @@ namespace PgBackup.Backup.Deltas;
 /// <param name="IsOfThisHost">Whether it was taken here, so that times of files can be held against its own.</param>
 /// <param name="NextCount">The place of the delta in WAL-G's count.</param>
 /// <param name="History">The history of the server's timeline, on which the parent lies.</param>
-/// <param name="LogsHints">Whether checksums or wal_log_hints were on when it was taken.</param>
 /// <param name="Files">What it holds.</param>
 internal sealed record DeltaParent(
-    BackupName Name, IReadOnlyList<BackupName> Chain, Lsn StartLsn, Lsn FinishLsn, DateTimeOffset StartTime, bool IsOfThisHost, int NextCount, TimelineHistory History, bool LogsHints, ParentFiles Files)
+    BackupName Name, IReadOnlyList<BackupName> Chain, Lsn StartLsn, Lsn FinishLsn, DateTimeOffset StartTime, bool IsOfThisHost, int NextCount, TimelineHistory History, ParentFiles Files)
 {
     /// <summary>The name of the full backup at the chain's root.</summary>
     public string FullName => Chain[0].Text;

@@ -42,7 +42,7 @@ internal sealed class FileSelection
             return;
         _unchanged = new UnchangedFiles(parent.StartTime, parent.IsOfThisHost);
         _rules = new RelationRules(parent, _unchanged, target.DataDirectory);
-        _losesMaps = summaries is null && !(parent.LogsHints && target.Traits.LogsHints);
+        _losesMaps = summaries is null && !target.Traits.HasDataChecksums;
     }
 
     /// <summary>How many visibility maps were left out; see <see cref="SelectMap"/>.</summary>
@@ -50,8 +50,8 @@ internal sealed class FileSelection
 
     /// <summary>What is said of visibility maps that were left out.</summary>
     public static string MapsWarning(int count) =>
-        $"The visibility maps of {count} relations are not in the backup: without data checksums and wal_log_hints their changes cannot be told from the pages. "
-        + "A restored cluster is right without them and VACUUM makes them anew; with wal_log_hints = on they are kept.";
+        $"The visibility maps of {count} relations are not in the backup: without data checksums their changes cannot be told from the pages. "
+        + "A restored cluster is right without them and VACUUM makes them anew; with data checksums, or WAL summaries, they are kept.";
 
     /// <summary>Finds out in which way changes can be found: from WAL summaries, else by reading pages.</summary>
     public static async Task<FileSelection> PrepareAsync(
@@ -184,7 +184,7 @@ internal sealed class FileSelection
     }
 
     /// <summary>
-    /// A visibility map where neither checksums nor wal_log_hints are on. Setting a bit of it marks the heap's page without moving that page's LSN (visibilitymap.c,
+    /// A visibility map in a cluster without data checksums. Setting a bit of it marks the heap's page without moving that page's LSN (visibilitymap.c,
     /// "visibilitymap_set"): the scan does not see the mark, and a restored map that knows more than its heap makes index-only scans return deleted rows. A cluster
     /// without the map is right, and VACUUM makes it anew.
     /// </summary>

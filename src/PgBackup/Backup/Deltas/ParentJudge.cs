@@ -43,8 +43,7 @@ internal sealed class ParentJudge(BackupRepository repository, IClusterSource so
             return files is null
                 ? (null, "the list of its files (files_metadata.json) is missing")
                 : (new DeltaParent(
-                    chain[^1], chain, backup.StartLsn!.Value, backup.FinishLsn!.Value, backup.StartTime!.Value, backup.HostName == Environment.MachineName, count, history,
-                    control.HasDataChecksums || control.WalLogHints, files), null);
+                    chain[^1], chain, backup.StartLsn!.Value, backup.FinishLsn!.Value, backup.StartTime!.Value, backup.HostName == Environment.MachineName, count, history, files), null);
         }
         catch (PgBackupException error) when (error.Id is "ObjectMissing" or "BackupDamaged" or "DocumentInvalid" or "ControlFileInvalid" or "ControlFileVersionNotSupported")
         {

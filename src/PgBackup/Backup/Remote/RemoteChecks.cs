@@ -52,17 +52,15 @@ internal static class RemoteChecks
     {
         List<ClusterTraits> rows = await server.QueryAsync(
             """
-            SELECT s.system_identifier, i.bytes_per_wal_segment, i.data_page_checksum_version <> 0, current_setting('wal_log_hints')::bool,
-                   i.database_block_size, i.blocks_per_segment
+            SELECT s.system_identifier, i.bytes_per_wal_segment, i.data_page_checksum_version <> 0, i.database_block_size, i.blocks_per_segment
             FROM pg_control_system() s, pg_control_init() i
             """,
             static row => new ClusterTraits(
                 (ulong)row.GetInt64(0),
                 new WalSegmentSize(row.GetInt32(1)),
                 row.GetBoolean(2),
-                row.GetBoolean(2) || row.GetBoolean(3),
-                row.GetInt32(4),
-                row.GetInt32(5)),
+                row.GetInt32(3),
+                row.GetInt32(4)),
             cancellationToken).ConfigureAwait(false);
         return rows[0];
     }

@@ -194,7 +194,7 @@ internal sealed class RemoteCluster : IClusterSource
         if (_received.Label is null || _received.ControlFile is null)
             throw PgErrors.RemoteBackupDamaged(Server.Server, "its control file or its label did not come");
         ControlFile control = ControlFile.Parse(_received.ControlFile, ControlFile.RelativePath);
-        if (Postgres.ClusterTraits.Of(control) with { LogsHints = Target.Traits.LogsHints } != Target.Traits)
+        if (Postgres.ClusterTraits.Of(control) != Target.Traits)
             throw PgErrors.RemoteBackupDamaged(Server.Server, "its control file is another cluster's");
         TimelineId now = Target.IsStandby ? StandbyChecks.TimelineOf(control) : control.Timeline;
         if (now != timeline)

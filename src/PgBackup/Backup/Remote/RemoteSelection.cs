@@ -30,7 +30,7 @@ internal sealed class RemoteSelection
         _target = target;
         _summaries = summaries;
         _unchanged = new UnchangedFiles(parent.StartTime, isOfThisHost: false); // The parent may be a standby's or the primary's.
-        _losesMaps = summaries is null && !(parent.LogsHints && target.Traits.LogsHints);
+        _losesMaps = summaries is null && !target.Traits.HasDataChecksums;
         Scan = new PageScan(parent.StartLsn, null, new RateLimiter(null));
     }
 

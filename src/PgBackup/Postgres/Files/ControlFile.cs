@@ -66,9 +66,6 @@ public sealed record ControlFile
     /// <summary>The setting wal_level.</summary>
     public required WalLevel WalLevel { get; init; }
 
-    /// <summary>The setting wal_log_hints.</summary>
-    public required bool WalLogHints { get; init; }
-
     /// <summary>The setting max_connections.</summary>
     public required int MaxConnections { get; init; }
 
@@ -217,7 +214,6 @@ public sealed record ControlFile
             BackupEndPoint = new Lsn(U64(data, 160)),
             BackupEndRequired = data[168] != 0,
             WalLevel = (WalLevel)I32(data, 172),
-            WalLogHints = data[176] != 0,
             MaxConnections = I32(data, 180),
             MaxWorkerProcesses = I32(data, 184),
             MaxWalSenders = I32(data, 188),

@@ -122,11 +122,16 @@ public sealed class DeltaHistoryTests
         await using RecoveredServer restored = await RecoveredServer.StartAsync(
             source, data, toTheEnd ? "" : "recovery_target = 'immediate'\nrecovery_target_action = 'promote'\n");
         string restoredContent = await ClusterContent.DescribeAsync(restored.ConnectionStringFor);
+        if (toTheEnd)
+            (content, restoredContent) = (WithoutSequence(content!), WithoutSequence(restoredContent));
         if (content is not null)
             Assert.Equal($"{name}\n{content}", $"{name}\n{restoredContent}");
         string faults = await ClusterContent.FaultsAsync(restored.ConnectionStringFor("postgres"));
         Assert.True(faults.Length == 0, $"{name}: {faults}\n{told}");
     }
+
+    // The log is ahead of a sequence by up to 32 values, and replay leaves it there.
+    private static string WithoutSequence(string content) => string.Join('\n', content.Split('\n').Where(l => !l.Contains("public.s ", StringComparison.Ordinal)));
 
     /// <summary>Our restore goes the other way, newest first; the files are the same.</summary>
     private static async Task AssertOursIsTheSameAsync(BackedUpCluster source, string name, string expected, Dictionary<string, string> spaces, TempFolder folder)

@@ -76,8 +76,12 @@ public sealed class RemoteDeltaTests
         {
             Assert.Equal("DatabaseMadeAnew", error.Id);
         }
-        BackupResult full = await source.BackUpAsync(remote);
-        Assert.Equal(BackupType.Full, full.Type);
+        await Task.Delay(1100);
+        await source.Cluster.ExecuteAsync("DROP DATABASE again");
+        await source.Cluster.ExecuteAsync(Make);
+        BackupResult auto = await source.BackUpAsync(remote with { Type = BackupTypeRequest.Auto, DeltaMaxSteps = 9 });
+        await new WalGBackupChecker(source.RepositoryPath, auto.Name).CheckAsync();
+        await source.AssertNoSessionAsync();
     }
 
     [Fact]
