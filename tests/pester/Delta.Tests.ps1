@@ -66,6 +66,15 @@ Describe 'Deltas' {
         { Backup-PgCluster @server -Repository $repository -DeltaFrom $full.Name -Type Full -ErrorAction Stop } | Should -Throw -ErrorId 'SettingInvalid,*'
     }
 
+    It 'takes them at a distance, by the replication protocol' {
+        $null = Invoke-TestSql $cluster "UPDATE t SET v = 'far' WHERE id BETWEEN 300 AND 310"
+        $remote = Backup-PgCluster @server -Repository $repository -Mode Remote -Type Delta
+        $remote.Type | Should -Be 'Delta'
+        $remote.IncrementCount | Should -BeGreaterThan 0
+        $next = Backup-PgCluster @server -Repository $repository -Mode Local -Type Delta
+        $next.Parent | Should -Be $remote.Name
+    }
+
     It 'lists the chain at 80 columns' {
         $listed = Get-PgBackup -Repository $repository
         ($listed | Where-Object Name -eq $second.Name).Chain | Should -Be @($full.Name, $first.Name, $second.Name)
@@ -77,5 +86,13 @@ Describe 'Deltas' {
         $result = Restore-PgPointInTime -Repository $repository -Name $second.Name -Immediate -DataDirectory $destination -Start -Confirm:$false -WarningAction Ignore
         $rows = Invoke-TestSql @{ HostName = $cluster.HostName; Port = $result.Port } "SELECT count(*) || ' ' || count(*) FILTER (WHERE v = 'changed') FROM t"
         $rows | Should -Be '19000 101'
+    }
+
+    It 'brings a directory to another backup in place, fetching what differs' {
+        $destination = Join-Path $cluster.Folder 'restored'
+        $null = Invoke-AsServerAccount (Get-ServerProgram pg_ctl) '-D', $destination, '-m', 'fast', '-w', 'stop'
+        $result = Restore-PgPointInTime -Repository $repository -Name $full.Name -Immediate -DataDirectory $destination -Delta -Start -Force -Confirm:$false -WarningAction Ignore
+        $result.KeptSize | Should -BeGreaterThan 0
+        Invoke-TestSql @{ HostName = $cluster.HostName; Port = $result.Port } "SELECT count(*) || ' ' || count(*) FILTER (WHERE v = 'changed') FROM t" | Should -Be '20000 0'
     }
 }
