@@ -15,7 +15,7 @@ internal sealed record FetchResult(long Files, long Bytes, long Fetched, long Ke
 
 /// <summary>
 /// Brings the files of a chain of backups into a destination: the newest backup first, with its labels and its control file, the full one last, so that each page is written once
-/// (<see cref="PageLedger"/>); and then the proof that every file came.
+/// (<see cref="PageLedger"/>). Increments that can be fetched by frames wait until their file's base comes, and are written with it (<see cref="FileOverlay"/>); and then the proof that every file came.
 /// </summary>
 internal sealed class BackupFetcher(BackupRepository repository, RestoreDestination destination, int workers, FetchProgress progress, IOperationLog log)
 {
@@ -42,22 +42,24 @@ internal sealed class BackupFetcher(BackupRepository repository, RestoreDestinat
             await LevelSource.DiscardAsync(opening).ConfigureAwait(false);
             throw;
         }
+        using var frames = new IncrementFrames(repository);
         for (int level = chain.Count - 1; level >= 0; level--)
         {
             log.Verbose($"Restoring the files of '{chain[level]}'.");
             LevelSource source = await (level == chain.Count - 1 ? opening : LevelSource.OpenAsync(repository, chain[level], progress, cancellationToken)).ConfigureAwait(false);
             await using (source.ConfigureAwait(false))
-                await FetchLevelAsync(source, level, level == chain.Count - 1, wanted, cancellationToken).ConfigureAwait(false);
+                await FetchLevelAsync(source, level, level == chain.Count - 1, wanted, frames, cancellationToken).ConfigureAwait(false);
         }
         await RequireAllAsync(chain, wanted, cancellationToken).ConfigureAwait(false);
         return new FetchResult(progress.Files, progress.Bytes, progress.Fetched, progress.Kept, progress.Warnings);
     }
 
-    private async Task FetchLevelAsync(LevelSource source, int level, bool isTarget, WantedFiles wanted, CancellationToken cancellationToken)
+    private async Task FetchLevelAsync(
+        LevelSource source, int level, bool isTarget, WantedFiles wanted, IncrementFrames frames, CancellationToken cancellationToken)
     {
         BackupParts parts = source.Parts;
         parts.Require(repository.Location, isTarget);
-        var writer = new MemberWriter(repository, parts.Backup, level, isTarget, parts.Label is not null, wanted, destination, progress);
+        var writer = new MemberWriter(repository, parts.Backup, level, isTarget, parts.Label is not null, wanted, frames, destination, progress);
         var streamed = new Dictionary<string, StoredObject>(StringComparer.Ordinal);
         foreach (StoredObject part in parts.Data)
             streamed[part.Key] = part;

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.IO.Hashing;
 using System.Threading.Channels;
 using PgBackup.Codecs;
 using PgBackup.Errors;
@@ -47,6 +46,7 @@ internal sealed class IndexedFetch(BackupRepository repository, int workers) : I
             return;
         }
         var open = new OpenPart(key, part, writer);
+        await open.ChooseFramesAsync(workers, cancellationToken).ConfigureAwait(false);
         if (writer.InPlace)
             open.Keep(LocalFrames.Find(open, workers, cancellationToken));
         if (!isRandom && open.HasWantedFrames)
@@ -63,6 +63,7 @@ internal sealed class IndexedFetch(BackupRepository repository, int workers) : I
             if (!open.IsWanted(first))
             {
                 stored += part.Frames[first++].Length;
+                await HandAssembliesAsync(open, first, cancellationToken).ConfigureAwait(false);
                 continue;
             }
             int next = first;
@@ -72,8 +73,22 @@ internal sealed class IndexedFetch(BackupRepository repository, int workers) : I
             while (next < part.Frames.Count && length + part.Frames[next].Length <= RangeSize && open.IsWanted(next));
             await _room.WaitAsync(cancellationToken).ConfigureAwait(false);
             Hand(new FrameRange(open, first, next, ReadAsync(open, stored, length, cancellationToken)));
+            open.PrefetchNewer(first, next, cancellationToken);
             stored += length;
             first = next;
+            await HandAssembliesAsync(open, first, cancellationToken).ConfigureAwait(false);
+        }
+        await HandAssembliesAsync(open, int.MaxValue, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>In the order of the file, so that the frames of deltas that are decoded for one region are there for the next.</summary>
+    private async Task HandAssembliesAsync(OpenPart part, int beforeFrame, CancellationToken cancellationToken)
+    {
+        while (part.NextAssembly(beforeFrame) is { } assembly)
+        {
+            await _room.WaitAsync(cancellationToken).ConfigureAwait(false);
+            Hand(new AssemblyWork(part, assembly));
+            assembly.Overlay.Prefetch(assembly.From, assembly.To, cancellationToken);
         }
     }
 
@@ -132,22 +147,25 @@ internal sealed class IndexedFetch(BackupRepository repository, int workers) : I
     private async Task WorkAsync(CancellationToken cancellationToken)
     {
         using var plain = new AlignedBuffer();
+        using var pages = new AlignedBuffer();
         await foreach (IWork work in _ranges.Reader.ReadAllAsync(cancellationToken).ConfigureAwait(false))
         {
             if (work is StreamWork stream)
                 await StreamedPart.FetchAsync(repository, stream.Key, stream.Part, stream.Writer, false, cancellationToken).ConfigureAwait(false);
+            else if (work is AssemblyWork assembly)
+                await assembly.Part.AssembleAsync(assembly.Assembly, pages, cancellationToken).ConfigureAwait(false);
             else
-                await WriteRangeAsync((FrameRange)work, plain, cancellationToken).ConfigureAwait(false);
+                await WriteRangeAsync((FrameRange)work, plain, pages, cancellationToken).ConfigureAwait(false);
             _room.Release();
         }
     }
 
-    private async Task WriteRangeAsync(FrameRange range, AlignedBuffer plain, CancellationToken cancellationToken)
+    private async Task WriteRangeAsync(FrameRange range, AlignedBuffer plain, AlignedBuffer pages, CancellationToken cancellationToken)
     {
         byte[] stored = await range.Reading.ConfigureAwait(false);
         try
         {
-            await WriteFramesAsync(range, stored, plain, cancellationToken).ConfigureAwait(false);
+            await WriteFramesAsync(range, stored, plain, pages, cancellationToken).ConfigureAwait(false);
         }
         catch (PgBackupException error) when (error.Id == "ObjectDamaged")
         {
@@ -180,7 +198,7 @@ internal sealed class IndexedFetch(BackupRepository repository, int workers) : I
         }
     }
 
-    private async Task WriteFramesAsync(FrameRange range, byte[] stored, AlignedBuffer plain, CancellationToken cancellationToken)
+    private async Task WriteFramesAsync(FrameRange range, byte[] stored, AlignedBuffer plain, AlignedBuffer pages, CancellationToken cancellationToken)
     {
         int offset = 0;
         for (int i = range.First; i < range.Next; i++)
@@ -188,35 +206,35 @@ internal sealed class IndexedFetch(BackupRepository repository, int workers) : I
             cancellationToken.ThrowIfCancellationRequested();
             await range.Part.WaitUntilWritableAsync(i, cancellationToken).ConfigureAwait(false);
             int length = range.Part.Frames[i].Length;
-            DecodeAndWrite(range.Part, i, stored.AsSpan(offset, length), plain);
+            await range.Part.GatherNewerAsync(i, pages, cancellationToken).ConfigureAwait(false);
+            DecodeAndWrite(range.Part, i, stored.AsSpan(offset, length), plain, pages);
             offset += length;
         }
     }
 
-    private void DecodeAndWrite(OpenPart part, int index, ReadOnlySpan<byte> stored, AlignedBuffer plain)
+    private void DecodeAndWrite(OpenPart part, int index, Span<byte> stored, AlignedBuffer plain, AlignedBuffer pages)
     {
         if (!part.IsCompressed)
         {
-            WriteFrame(part, index, stored);
+            WriteFrame(part, index, stored, pages);
             return;
         }
         Span<byte> content = plain.Span(part.Frames[index].PlainLength);
         _decoder.Decode(stored, content, part.Key);
-        WriteFrame(part, index, content);
+        WriteFrame(part, index, content, pages);
     }
 
-    private static void WriteFrame(OpenPart part, int index, ReadOnlySpan<byte> content)
+    private static void WriteFrame(OpenPart part, int index, Span<byte> content, AlignedBuffer pages)
     {
-        Span<byte> hash = stackalloc byte[16];
-        XxHash128.Hash(content, hash);
-        if (content.Length != part.Frames[index].PlainLength || !string.Equals(Convert.ToHexStringLower(hash), part.Frames[index].Hash, StringComparison.Ordinal))
-            throw part.Writer.Damaged($"frame {index + 1} of {part.Name} does not have the checksum that the index says.");
-        part.Write(index, content);
+        FrameHash.Require(content, part.Frames[index], index, part.Name, part.Writer);
+        part.Write(index, content, pages);
     }
 
     private interface IWork;
 
     private sealed record FrameRange(OpenPart Part, int First, int Next, Task<byte[]> Reading) : IWork;
+
+    private sealed record AssemblyWork(OpenPart Part, Assembly Assembly) : IWork;
 
     private sealed record StreamWork(string Key, IndexedPart Part, MemberWriter Writer) : IWork;
 }

@@ -29,6 +29,16 @@ internal sealed class MemberTarget(MemberWriter writer, string member, string re
     /// <summary>What newer backups have brought of the file; null when this is the first that is met of it.</summary>
     public PageLedger? Ledger { get; init; }
 
+    /// <summary>Increments of newer backups that wait for the file's base; null when there are none.</summary>
+    public DeferredIncrement? Newer { get; init; }
+
+    /// <summary>What those increments hold, when they are laid over this, the base.</summary>
+    public FileOverlay? Overlay { get; set; }
+
+    /// <summary>Writes the increments that wait, where this comes in a way in which nothing can be laid over it; returns what to go on with.</summary>
+    public ValueTask<MemberTarget> SettleNewerAsync(CancellationToken cancellationToken) =>
+        Newer is { } newer ? new ValueTask<MemberTarget>(writer.SettleNewerAsync(this, newer, cancellationToken)) : ValueTask.FromResult(this);
+
     /// <summary>Begins the file, or opens what newer backups have begun.</summary>
     public DestinationFile Open() => writer.Open(this);
 
@@ -45,7 +55,7 @@ internal sealed class MemberTarget(MemberWriter writer, string member, string re
     }
 
     /// <summary>True when newer backups have settled these bytes of the whole file, so that they need not come; never so of an increment.</summary>
-    public bool IsSettled(long from, long to) => Use == MemberUse.Whole && Ledger is not null && Ledger.IsSettled(from, to);
+    public bool IsSettled(long from, long to) => Use == MemberUse.Whole && (Overlay?.Ledger ?? Ledger) is { } ledger && ledger.IsSettled(from, to);
 
     /// <summary>True when all of these bytes of the whole file still count.</summary>
     public bool IsOpen(long from, long to) => Use == MemberUse.Whole && (Ledger is null || Ledger.NextOpen(from, to) == (from, to));
@@ -68,7 +78,12 @@ internal sealed class MemberTarget(MemberWriter writer, string member, string re
     /// <summary>Notes that the content was written: with the whole file, the oldest piece, the file is complete.</summary>
     public void Finish(DestinationFile file)
     {
-        if (Use == MemberUse.Whole)
+        if (Overlay is { } overlay)
+        {
+            file.SetLength(overlay.Ledger.FileSize);
+            file.SetModified(overlay.Ledger.Modified);
+        }
+        else if (Use == MemberUse.Whole)
         {
             if (writer.InPlace)
                 Ledger?.ClearUnbrought(file, Size);

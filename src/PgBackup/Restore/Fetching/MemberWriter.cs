@@ -8,7 +8,8 @@ namespace PgBackup.Restore.Fetching;
 /// Decides what becomes of each tar member of one backup of the chain, and writes it: the rules of WAL-G's format for readers, whichever way the bytes come.
 /// </summary>
 internal sealed class MemberWriter(
-    BackupRepository repository, BackupName backup, int level, bool isTarget, bool hasLabelPart, WantedFiles wanted, RestoreDestination destination, FetchProgress progress)
+    BackupRepository repository, BackupName backup, int level, bool isTarget, bool hasLabelPart, WantedFiles wanted, IncrementFrames frames, RestoreDestination destination,
+    FetchProgress progress)
 {
     private static readonly HashSet<string> s_labels = new(StringComparer.Ordinal) { "backup_label", "tablespace_map" };
 
@@ -57,7 +58,7 @@ internal sealed class MemberWriter(
         if (use == MemberUse.None)
             return null;
         if (!s_unwelcome.Contains(relative))
-            return new MemberTarget(this, member, relative, size, mode, modified, use) { Ledger = wanted.LedgerOf(member) };
+            return new MemberTarget(this, member, relative, size, mode, modified, use) { Ledger = wanted.LedgerOf(member), Newer = wanted.DeferredOf(member) };
         wanted.Produced(member);
         return null;
     }
@@ -85,8 +86,32 @@ internal sealed class MemberWriter(
     /// <summary>So many bytes of files were there already.</summary>
     public void Kept(long bytes) => progress.AddKept(bytes);
 
+    /// <summary>The frames of increments that wait for their file's base.</summary>
+    public IncrementFrames Frames => frames;
+
+    /// <summary>Leaves an increment until its file's base comes.</summary>
+    public void Defer(MemberTarget target, DeferredPart part, long offset)
+    {
+        wanted.SetDeferred(target.Member, new DeferredIncrement(part, target.Member, offset, target.Size, target.Mode, target.Modified, target.Newer));
+        progress.AddFetched(target.Size);
+        Finish(target);
+    }
+
+    internal async Task<MemberTarget> SettleNewerAsync(MemberTarget target, DeferredIncrement newer, CancellationToken cancellationToken)
+    {
+        FileOverlay overlay = await FileOverlay.LoadAsync(newer, target.Size, frames, cancellationToken).ConfigureAwait(false);
+        using (DestinationFile file = destination.CreateFile(target.Relative, overlay.Mode))
+            await overlay.WriteAloneAsync(file, cancellationToken).ConfigureAwait(false);
+        wanted.SetDeferred(target.Member, null);
+        return wanted.SetLedger(target.Member, overlay.Ledger)
+            ? new MemberTarget(this, target.Member, target.Relative, target.Size, target.Mode, target.Modified, target.Use) { Ledger = overlay.Ledger }
+            : throw Twice(target);
+    }
+
     internal DestinationFile Open(MemberTarget target)
     {
+        if (target.Overlay is { } overlay)
+            return destination.CreateFile(target.Relative, overlay.Mode);
         if (target.Ledger is not null)
             return destination.OpenFile(target.Relative) ?? throw Damaged($"'{target.Member}' has gone while it was being restored.");
         if (!destination.InPlace || target.IsSpecial)
@@ -105,6 +130,8 @@ internal sealed class MemberWriter(
     {
         if (!target.IsSpecial && !wanted.Produced(target.Member))
             throw Twice(target);
+        if (target.Overlay is not null)
+            wanted.SetDeferred(target.Member, null);
         if (target is { Use: MemberUse.Whole, Ledger: not null })
             wanted.DropLedger(target.Member);
         progress.Add(target.Size);

@@ -7,7 +7,7 @@ using PgBackup.Repository.Documents;
 namespace PgBackup.Restore.Fetching;
 
 /// <summary>A part whose frames come in any order: which of its members lie in which frame, and the files that are open because a piece of them is still to come.</summary>
-internal sealed class OpenPart : IDisposable
+internal sealed partial class OpenPart : IDisposable
 {
     private readonly long[] _frameStarts;
     private readonly MemberTarget?[] _targets;
@@ -16,7 +16,7 @@ internal sealed class OpenPart : IDisposable
     private readonly Dictionary<int, long> _unfetched = [];
     private bool[]? _kept;
 
-    /// <summary>Chooses what is wanted of the part; writes nothing yet.</summary>
+    /// <summary>Chooses what is wanted of the part, and leaves increments for later where that can be; <see cref="ChooseFramesAsync"/> is next. Writes nothing yet.</summary>
     public OpenPart(string key, IndexedPart part, MemberWriter writer)
     {
         Key = key;
@@ -96,6 +96,8 @@ internal sealed class OpenPart : IDisposable
         {
             if (Members[i].Kind == MemberKind.Directory)
                 Writer.Folder(Members[i].Name, (UnixFileMode)Members[i].Mode);
+            else if (_targets[i] is { Overlay: { } overlay } overlaid)
+                BeginOverlaid(i, overlaid, overlay);
             else if (_targets[i] is { Size: 0 } empty)
                 WriteWhole(empty, default);
             else if (_targets[i] is { Use: MemberUse.Whole } target && (_kept is not null || target.Ledger is not null))
@@ -115,8 +117,8 @@ internal sealed class OpenPart : IDisposable
             await Opened(first, target).Pages.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Writes what a frame holds.</summary>
-    public void Write(int frame, ReadOnlySpan<byte> plain)
+    /// <summary>Writes what a frame holds, and what <see cref="GatherNewerAsync"/> has gathered for it.</summary>
+    public void Write(int frame, Span<byte> plain, AlignedBuffer newer)
     {
         long start = _frameStarts[frame];
         long end = _frameStarts[frame + 1];
@@ -127,9 +129,11 @@ internal sealed class OpenPart : IDisposable
             IndexedMember member = Members[i];
             long from = Math.Max(start, member.Offset);
             long to = Math.Min(end, member.Offset + member.Size);
-            ReadOnlySpan<byte> piece = plain[(int)(from - start)..(int)(to - start)];
+            Span<byte> piece = plain[(int)(from - start)..(int)(to - start)];
             Writer.Fetched(piece.Length);
-            if (target.Use == MemberUse.Increment)
+            if (target.Overlay is { } overlay)
+                WriteOverlaid(i, target, overlay, piece, newer.Span(plain.Length).Slice((int)(from - start), piece.Length), from - member.Offset);
+            else if (target.Use == MemberUse.Increment)
                 WriteIncrement(i, target, piece, from - member.Offset);
             else if (piece.Length == member.Size)
                 WriteWhole(target, piece);
@@ -168,6 +172,13 @@ internal sealed class OpenPart : IDisposable
     {
         OpenMember open = Opened(index, target);
         target.Write(open.File, piece, offset);
+        Took(index, target, open, piece.Length);
+    }
+
+    private void WriteOverlaid(int index, MemberTarget target, FileOverlay overlay, Span<byte> piece, ReadOnlySpan<byte> newer, long offset)
+    {
+        OpenMember open = Opened(index, target);
+        overlay.Write(open.File, piece, newer, offset);
         Took(index, target, open, piece.Length);
     }
 
@@ -220,7 +231,6 @@ internal sealed class OpenPart : IDisposable
 
     private void ChooseMembers()
     {
-        int frame = 0;
         for (int i = 0; i < Members.Count; i++)
         {
             IndexedMember member = Members[i];
@@ -231,12 +241,21 @@ internal sealed class OpenPart : IDisposable
                 continue;
             if (target.Use == MemberUse.Increment != (member.Kind == MemberKind.Increment))
                 throw Writer.Damaged($"its index and its list of files disagree whether '{member.Name}' is an increment.");
-            _targets[i] = target;
-            if (member.Size == 0)
+            if (!TryDefer(target, member))
+                _targets[i] = target;
+        }
+    }
+
+    private void ChooseFrames()
+    {
+        int frame = 0;
+        for (int i = 0; i < Members.Count; i++)
+        {
+            if (_targets[i] is not { Size: > 0 } target)
                 continue;
-            while (_frameStarts[frame + 1] <= member.Offset)
+            while (_frameStarts[frame + 1] <= Members[i].Offset)
                 frame++;
-            foreach ((int f, long from, long to) in PiecesOf(member, frame))
+            foreach ((int f, long from, long to) in PiecesOf(Members[i], frame))
                 _wantedFrames[f] |= !target.IsSettled(from, to);
         }
     }

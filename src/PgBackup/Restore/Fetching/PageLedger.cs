@@ -21,6 +21,9 @@ internal sealed class PageLedger(FileTime modified)
     /// <summary>The modification time that the file will have.</summary>
     public FileTime Modified { get; } = modified;
 
+    /// <summary>The bytes of a page; 0 while no increment had any.</summary>
+    public int PageSize => _pageSize;
+
     /// <summary>The bytes of the file at its end; known once the newest increment was taken.</summary>
     public long FileSize { get; private set; }
 
@@ -77,6 +80,16 @@ internal sealed class PageLedger(FileTime modified)
 
     /// <summary>The first run of bytes between <paramref name="from"/> and <paramref name="to"/> that no newer backup has brought and that lies below the limit.</summary>
     public (long From, long To)? NextOpen(long from, long to) => NextUnbrought(from, Math.Min(to, Limit));
+
+    /// <summary>The first run of bytes between <paramref name="from"/> and <paramref name="to"/> that newer backups have brought.</summary>
+    public (long From, long To)? NextBrought(long from, long to)
+    {
+        if (from >= to || _pageSize == 0)
+            return null;
+        long first = Find(from / _pageSize, to, brought: true);
+        long start = Math.Max(from, first * _pageSize);
+        return start >= to ? null : (start, Math.Min(to, Find(first, to, brought: false) * _pageSize));
+    }
 
     private (long From, long To)? NextUnbrought(long from, long to)
     {
@@ -146,5 +159,33 @@ internal sealed class IncrementPages(IncrementHeader header, ulong[] open, long 
         }
     }
 
-    private bool IsOpen(int page) => (open[page / 64] & (1UL << page)) != 0;
+    /// <summary>The first page that ends behind a position of the file.</summary>
+    public int FirstEndingAfter(long position)
+    {
+        int low = 0, high = Header.Blocks.Length;
+        while (low < high)
+        {
+            int middle = (low + high) >>> 1;
+            if (OffsetOf(middle) + Header.PageSize <= position)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        return low;
+    }
+
+    /// <summary>Where a page lies in the file.</summary>
+    public long OffsetOf(int page) => Header.Blocks[page] * (long)Header.PageSize;
+
+    /// <summary>Copies what counts of a page into the region of the file that begins at <paramref name="from"/>.</summary>
+    public void Copy(int page, ReadOnlySpan<byte> content, Span<byte> region, long from)
+    {
+        long at = OffsetOf(page);
+        long start = Math.Max(at, from), end = Math.Min(Math.Min(at + content.Length, limit), from + region.Length);
+        if (start < end)
+            content[(int)(start - at)..(int)(end - at)].CopyTo(region[(int)(start - from)..]);
+    }
+
+    /// <summary>Whether a page counts.</summary>
+    public bool IsOpen(int page) => (open[page / 64] & (1UL << page)) != 0;
 }

@@ -62,7 +62,7 @@ internal static class StreamedPart
                         break;
                     case TarEntryType.RegularFile or TarEntryType.V7RegularFile or TarEntryType.ContiguousFile:
                         if (writer.Target(entry.Name, entry.Length, entry.Mode, modified, isSpecial) is { } target)
-                            await WriteAsync(entry, target, buffer, cancellationToken).ConfigureAwait(false);
+                            await WriteAsync(entry, await target.SettleNewerAsync(cancellationToken).ConfigureAwait(false), buffer, cancellationToken).ConfigureAwait(false);
                         break;
                     case TarEntryType.SymbolicLink or TarEntryType.HardLink:
                         writer.Link(entry.Name);

@@ -116,6 +116,20 @@ internal sealed class WantedFiles
         Volatile.Write(ref entry.Ledger, null);
     }
 
+    /// <summary>The increment of a file that was met last and is not yet written; null when there is none.</summary>
+    public DeferredIncrement? DeferredOf(string member)
+    {
+        ref Entry entry = ref CollectionsMarshal.GetValueRefOrNullRef(_entries, MemberPath.HashOf(member));
+        return System.Runtime.CompilerServices.Unsafe.IsNullRef(ref entry) ? null : Volatile.Read(ref entry.Deferred);
+    }
+
+    /// <summary>Keeps where a file's increment lies; null when all are written.</summary>
+    public void SetDeferred(string member, DeferredIncrement? increment)
+    {
+        ref Entry entry = ref CollectionsMarshal.GetValueRefOrNullRef(_entries, MemberPath.HashOf(member));
+        Volatile.Write(ref entry.Deferred, increment);
+    }
+
     /// <summary>How many files were listed and met in no part.</summary>
     public int CountOwed()
     {
@@ -173,6 +187,7 @@ internal sealed class WantedFiles
     private struct Entry
     {
         public PageLedger? Ledger; // While its increments are restored.
+        public DeferredIncrement? Deferred; // Until its base comes.
         public int Base;  // The level that holds the whole file.
         public int Owed;  // How many members make it up, less those that were met.
         public bool IsOpen; // While the chain is read: an earlier backup has the rest.
