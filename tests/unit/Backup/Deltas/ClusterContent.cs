@@ -10,7 +10,7 @@ internal static class ClusterContent
     public static async Task<string> DescribeAsync(Func<string, string> connectionStringFor)
     {
         var text = new StringBuilder();
-        foreach (string database in await ListAsync(connectionStringFor("postgres"), "SELECT datname FROM pg_database WHERE datallowconn ORDER BY 1"))
+        foreach (string database in await ListAsync(connectionStringFor("postgres"), "SELECT datname FROM pg_database WHERE datallowconn AND datconnlimit <> -2 ORDER BY 1"))
         {
             string at = connectionStringFor(database);
             foreach (string table in await ListAsync(at, """
