@@ -122,6 +122,7 @@ public sealed class LoginTests
         Assert.Contains("REPLICATION", error.Hint, StringComparison.Ordinal);
 
         await lab.Cluster.ExecuteAsync($"ALTER ROLE \"{LoginLab.Role}\" REPLICATION");
+        await RefusedAsync(lab.Settings with { UserName = "nobody" }, "AuthenticationFailed", "nobody");
         await lab.Cluster.ExecuteAsync("ALTER SYSTEM SET max_wal_senders = 1");
         await lab.Cluster.RestartAsync();
         await using (await ReplicationConnection.OpenAsync(lab.Settings))
@@ -129,7 +130,6 @@ public sealed class LoginTests
             error = await RefusedAsync(lab.Settings, "ServerConnectionFailed", "max_wal_senders");
             Assert.Contains("max_wal_senders", error.Hint, StringComparison.Ordinal);
         }
-        await RefusedAsync(lab.Settings with { UserName = "nobody" }, "AuthenticationFailed", "nobody");
         await RefusedAsync(lab.Settings with { HostName = "one,two" }, "ConnectionSettingsInvalid", "one host");
         await lab.Cluster.StopAsync();
         await RefusedAsync(lab.Settings, "ServerConnectionFailed", $"127.0.0.1:{lab.Cluster.Port}");
