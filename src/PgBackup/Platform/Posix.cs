@@ -54,6 +54,13 @@ internal static partial class Posix
         throw LastError($"link '{name}'");
     }
 
+    /// <summary>Renames, over what has the new name; of a link itself, which the framework does not where it leads to a folder.</summary>
+    public static void Rename(string path, string name)
+    {
+        if (RenameCall(path, name) != 0)
+            throw LastError($"rename '{path}' to '{name}'");
+    }
+
     /// <summary>The numeric owner and group of a path (links followed).</summary>
     public static unsafe (uint User, uint Group) OwnerOf(string path)
     {
@@ -189,6 +196,9 @@ internal static partial class Posix
     [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Link(string existing, string name);
 
+    [LibraryImport("libc", EntryPoint = "rename", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int RenameCall(string path, string name);
+
     [LibraryImport("libc", EntryPoint = "geteuid")]
     private static partial uint EffectiveUser();
 
@@ -243,6 +253,9 @@ internal static partial class Posix
         [FieldOffset(28)]
         public ushort Mode;
 
+        [FieldOffset(32)]
+        public ulong Inode;
+
         [FieldOffset(40)]
         public ulong Size;
 
@@ -258,8 +271,16 @@ internal static partial class Posix
         [FieldOffset(120)]
         public uint ModifiedNanoseconds;
 
+        [FieldOffset(136)]
+        public ulong Device; // Major and minor number.
+
         public readonly FileFacts ToFacts() => new(
-            (long)Size, Mode, new FileTime(ModifiedSeconds, (int)ModifiedNanoseconds), new FileTime(ChangedSeconds, (int)ChangedNanoseconds)) { Links = Links };
+            (long)Size, Mode, new FileTime(ModifiedSeconds, (int)ModifiedNanoseconds), new FileTime(ChangedSeconds, (int)ChangedNanoseconds))
+        {
+            Links = Links,
+            User = User,
+            Identity = (Device, Inode),
+        };
     }
 }
 
@@ -272,6 +293,12 @@ internal readonly record struct FileFacts(long Size, ushort Mode, FileTime Modif
 {
     /// <summary>How many names it has.</summary>
     public uint Links { get; init; }
+
+    /// <summary>The account that it belongs to.</summary>
+    public uint User { get; init; }
+
+    /// <summary>The same for two paths to one file, and for no others.</summary>
+    public (ulong Device, ulong Inode) Identity { get; init; }
 
     /// <summary>The permission bits alone.</summary>
     public UnixFileMode Permissions => (UnixFileMode)(Mode & 0xfff);

@@ -1,6 +1,6 @@
 using System.Globalization;
 using PgBackup.Errors;
-using PgBackup.Postgres.Files;
+using PgBackup.Platform;
 using PgBackup.Restore.Fetching;
 using PgBackup.Restore.Planning;
 using PgBackup.Restore.Starting;
@@ -37,11 +37,11 @@ internal static class DestinationClearing
     /// <summary>Stops the server on a directory, when one runs. Throws <c>ServerStopFailed</c>.</summary>
     public static async Task StopServerAsync(ServerPrograms programs, string dataDirectory, IOperationLog log)
     {
-        if (DestinationPlanner.RunningProcess(dataDirectory) is not { } process)
+        if (RunningServers.On(dataDirectory) is not { } process)
             return;
         log.Information($"Stopping the server (process {process}) on '{dataDirectory}'.");
         ProgramOutcome outcome = await programs.StopAsync(dataDirectory, "fast", s_stopLimit).ConfigureAwait(false);
-        if (outcome.ExitCode != 0 || DestinationPlanner.RunningProcess(dataDirectory) is not null)
+        if (outcome.ExitCode != 0 || RunningServers.On(dataDirectory) is not null)
             throw PgErrors.ServerStopFailed(dataDirectory, outcome.Said);
     }
 
@@ -58,16 +58,20 @@ internal static class DestinationClearing
             foreach (RestoredTablespace tablespace in tablespaces)
             {
                 string link = Path.Combine(dataDirectory, "pg_tblspc", tablespace.Oid.ToString(CultureInfo.InvariantCulture));
-                if (!Directory.Exists(tablespace.Target) || new FileInfo(link).LinkTarget is null)
+                if (!Directory.Exists(tablespace.Target) || new FileInfo(link).LinkTarget is not { } old || !RealPath.Same(old, tablespace.Target))
                     continue;
-                string aside = tablespace.Target + suffix;
-                Directory.Move(tablespace.Target, aside);
-                undo.Push(() => Directory.Move(aside, tablespace.Target));
-                Relink(link, aside);
-                undo.Push(() => Relink(link, tablespace.Target));
+                SetAside(tablespace, tablespace.Target + suffix, undo);
+                TablespaceLink.Set(link, tablespace.Target + suffix);
+                undo.Push(() => TablespaceLink.Set(link, old));
             }
             Directory.Move(dataDirectory, dataDirectory + suffix);
-            return dataDirectory + suffix;
+            undo.Push(() => Directory.Move(dataDirectory + suffix, dataDirectory));
+            // Once more: a supervisor may have started it again in between.
+            if (RunningServers.On(dataDirectory + suffix) is not { } process)
+                return dataDirectory + suffix;
+            while (undo.TryPop(out Action? back))
+                back();
+            throw PgErrors.DestinationInUse(dataDirectory, process);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -82,14 +86,14 @@ internal static class DestinationClearing
     {
         try
         {
-            File.WriteAllText(Path.Combine(dataDirectory, RestoreDestination.MarkerName), "Being cleared for a restore.");
-            File.Delete(Path.Combine(dataDirectory, ControlFile.RelativePath));
+            using (var destination = new RestoreDestination(dataDirectory, tablespaces, null) { InPlace = true })
+                destination.Take("Being cleared for a restore.");
             foreach (RestoredTablespace tablespace in tablespaces)
             {
                 if (Directory.Exists(tablespace.Target))
-                    Empty(tablespace.Target, keep: null);
+                    Empty(tablespace.Target, tablespace.Owns);
             }
-            Empty(dataDirectory, RestoreDestination.MarkerName);
+            Empty(dataDirectory, static name => name != RestoreDestination.MarkerName);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -97,17 +101,33 @@ internal static class DestinationClearing
         }
     }
 
-    private static void Relink(string link, string target)
+    // Of the folder only what is the cluster's own; the folder itself may be a mount, and others' too.
+    private static void SetAside(RestoredTablespace tablespace, string aside, Stack<Action> undo)
     {
-        File.Delete(link);
-        File.CreateSymbolicLink(link, target);
+        if (OperatingSystem.IsWindows())
+        {
+            Directory.CreateDirectory(aside);
+        }
+        else
+        {
+            Directory.CreateDirectory(aside, File.GetUnixFileMode(tablespace.Target));
+            (uint user, uint group) = Posix.OwnerOf(tablespace.Target);
+            Posix.ChangeOwner(aside, user, group);
+        }
+        undo.Push(() => Directory.Delete(aside));
+        foreach (string entry in Directory.GetDirectories(tablespace.Target).Where(e => tablespace.Owns(Path.GetFileName(e))))
+        {
+            string moved = Path.Combine(aside, Path.GetFileName(entry));
+            Directory.Move(entry, moved);
+            undo.Push(() => Directory.Move(moved, entry));
+        }
     }
 
-    private static void Empty(string folder, string? keep)
+    private static void Empty(string folder, Func<string, bool> goes)
     {
         foreach (string entry in Directory.EnumerateFileSystemEntries(folder))
         {
-            if (Path.GetFileName(entry) is var name && (name == keep || name == "lost+found"))
+            if (Path.GetFileName(entry) is var name && (!goes(name) || name == "lost+found"))
                 continue;
             // A link is removed, never followed.
             if (Directory.Exists(entry) && new FileInfo(entry).LinkTarget is null)

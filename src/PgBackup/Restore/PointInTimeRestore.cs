@@ -92,8 +92,9 @@ public sealed class PointInTimeRestore
         if (InPlace)
             await DestinationClearing.StopServerAsync(programs!, DataDirectory, _log).ConfigureAwait(false);
         // Once more: a server may have been started since the plan was made.
-        if (DestinationPlanner.RunningProcess(DataDirectory) is { } process)
+        if (RunningServers.On(DataDirectory) is { } process)
             throw PgErrors.DestinationInUse(DataDirectory, process);
+        RunningServers.RequireNotTheirs(DataDirectory, Plan.Tablespaces);
         if (!_options.Request.Force)
             await UnarchivedWal.RequireNoneAsync(_repository, DataDirectory, cancellationToken).ConfigureAwait(false);
         _phases.Add(new RestorePhase(InPlace ? "Stop" : "Check", watch.Elapsed));
@@ -106,6 +107,7 @@ public sealed class PointInTimeRestore
             return null;
         Stopwatch watch = Stopwatch.StartNew();
         string? aside = null;
+        RunningServers.RequireNotTheirs(DataDirectory, Plan.Tablespaces);
         if (InPlace)
         {
             await DestinationClearing.StopServerAsync(programs!, DataDirectory, _log).ConfigureAwait(false);
@@ -115,7 +117,7 @@ public sealed class PointInTimeRestore
         else
         {
             // Once more: a server may have been started since the plan was made.
-            if (DestinationPlanner.RunningProcess(DataDirectory) is { } process)
+            if (RunningServers.On(DataDirectory) is { } process)
                 throw PgErrors.DestinationInUse(DataDirectory, process);
             DestinationClearing.Clear(DataDirectory, Plan.Tablespaces);
         }

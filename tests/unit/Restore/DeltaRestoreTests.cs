@@ -210,7 +210,7 @@ public sealed class DeltaRestoreTests
     {
         static Dictionary<string, (UnixFileMode Mode, string Content)> Read(string root) => new DirectoryInfo(root)
             .EnumerateFileSystemInfos("*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0 })
-            .Where(f => f.Name is not ("postgresql.auto.conf" or "tablespace_map") && !Path.GetRelativePath(root, f.FullName).StartsWith("pg_tblspc/", StringComparison.Ordinal))
+            .Where(f => f.Name is not ("postgresql.auto.conf" or "tablespace_map" or "postmaster.opts") && !Path.GetRelativePath(root, f.FullName).StartsWith("pg_tblspc/", StringComparison.Ordinal))
             .ToDictionary(
                 f => Path.GetRelativePath(root, f.FullName),
                 f => (f.UnixFileMode, f is FileInfo file ? $"{file.LastWriteTimeUtc.Ticks} " + Convert.ToHexString(System.IO.Hashing.XxHash128.Hash(File.ReadAllBytes(file.FullName))) : "folder"),

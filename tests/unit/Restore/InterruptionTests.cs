@@ -67,11 +67,11 @@ public sealed class InterruptionTests
         PointInTimeRestore restore = await PointInTimeRestore.PrepareAsync(
             lab.Repository, new RestoreOptions { Request = request, Start = true }, progress: new StopOnProgress(stop) { IsArmed = true, Phase = "Replaying" });
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => restore.RunAsync(stop.Token));
-        Assert.Null(DestinationPlanner.RunningProcess(request.DataDirectory!));
+        Assert.Null(RunningServers.On(request.DataDirectory!));
         PgBackupException late = await Assert.ThrowsAsync<PgBackupException>(() => lab.RestoreAsync(
             new RestoreOptions { Request = request with { Force = true, RestoreCommand = "sleep 30; false" }, Start = true, Timeout = TimeSpan.FromSeconds(1) }));
         Assert.Equal("OperationTimeout", late.Id);
-        Assert.Null(DestinationPlanner.RunningProcess(request.DataDirectory!));
+        Assert.Null(RunningServers.On(request.DataDirectory!));
     }
 
     [Fact]

@@ -28,9 +28,9 @@ internal sealed class LeftoverRemoval(RestoreDestination destination, WantedFile
     {
         try
         {
-            Clean(destination.Root, "", cancellationToken);
+            Clean(destination.Root, "", null, cancellationToken);
             foreach (RestoredTablespace tablespace in destination.Tablespaces)
-                Clean(tablespace.Target, "pg_tblspc/" + tablespace.Oid.ToString(CultureInfo.InvariantCulture), cancellationToken);
+                Clean(tablespace.Target, "pg_tblspc/" + tablespace.Oid.ToString(CultureInfo.InvariantCulture), tablespace, cancellationToken);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -38,7 +38,7 @@ internal sealed class LeftoverRemoval(RestoreDestination destination, WantedFile
         }
     }
 
-    private void Clean(string top, string relativeTop, CancellationToken cancellationToken)
+    private void Clean(string top, string relativeTop, RestoredTablespace? tablespace, CancellationToken cancellationToken)
     {
         var folders = new Stack<(string Path, string Relative)>();
         folders.Push((top, relativeTop));
@@ -50,7 +50,7 @@ internal sealed class LeftoverRemoval(RestoreDestination destination, WantedFile
             {
                 string path = Path.Combine(folder.Path, name);
                 string relative = folder.Relative.Length == 0 ? name : $"{folder.Relative}/{name}";
-                if (name == "lost+found" && folder.Relative == relativeTop)
+                if (folder.Relative == relativeTop && (name == "lost+found" || (tablespace is not null && IsOthers(tablespace, name, relative))))
                     continue;
                 if (kind == Kind.Link)
                     RemoveLink(path, relative);
@@ -63,6 +63,10 @@ internal sealed class LeftoverRemoval(RestoreDestination destination, WantedFile
             }
         }
     }
+
+    // Of a tablespace's folder the cluster has but one entry; and what the backup will write over has to be made fit for that.
+    private bool IsOthers(RestoredTablespace tablespace, string name, string relative) =>
+        tablespace.IsOfAnotherVersion(name) || (!tablespace.Owns(name) && !wanted.Lists(relative));
 
     private static List<(string Name, Kind Kind)> Entries(string folder) =>
     [
@@ -89,10 +93,14 @@ internal sealed class LeftoverRemoval(RestoreDestination destination, WantedFile
         if (relative is RestoreDestination.MarkerName or RestoreDestination.OldControlFile or RestoreDestination.ServerOptionsFile)
             return;
         bool stays = wanted.Lists(relative) && !MemberWriter.IsUnwelcome(relative) && !relative.StartsWith(WalFolder + "/", StringComparison.Ordinal);
-        // A file with a second name (a copy made of hard links, pg_upgrade --link) would be changed under that one too; a pipe or a socket is none.
-        if (stays && !OperatingSystem.IsWindows() && Posix.FactsOf(path) is { Links: > 1 } or { IsRegular: false })
-            stays = false;
+        if (stays && !OperatingSystem.IsWindows() && Posix.FactsOf(path) is { } facts)
+            stays = CanBeKept(facts);
         if (!stays)
             File.Delete(path);
     }
+
+    // A file with a second name (a copy made of hard links, pg_upgrade --link) would be changed under that one too; a pipe or a socket is none; and one that its owner may
+    // not write (a key with the permissions 0400), or that is another's, could not be opened.
+    private static bool CanBeKept(FileFacts facts) =>
+        facts is { Links: 1, IsRegular: true } && (facts.Permissions & UnixFileMode.UserWrite) != 0 && (Posix.IsRoot || facts.User == Posix.User);
 }

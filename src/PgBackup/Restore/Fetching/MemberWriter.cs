@@ -33,6 +33,8 @@ internal sealed class MemberWriter(
         if (wanted.UseOf(member, level) == MemberUse.None)
             return;
         wanted.Produced(member);
+        if (destination.IsOfAnotherVersion(relative))
+            return;
         // Links of tablespaces are ours to set.
         if (!relative.StartsWith("pg_tblspc/", StringComparison.Ordinal) || relative.IndexOf('/', "pg_tblspc/".Length) >= 0)
             destination.CreateFolder(relative, mode);
@@ -57,7 +59,7 @@ internal sealed class MemberWriter(
         MemberUse use = wanted.UseOf(member, level);
         if (use == MemberUse.None)
             return null;
-        if (!s_unwelcome.Contains(relative))
+        if (!s_unwelcome.Contains(relative) && !destination.IsOfAnotherVersion(relative))
             return new MemberTarget(this, member, relative, size, mode, modified, use) { Ledger = wanted.LedgerOf(member), Newer = wanted.DeferredOf(member) };
         wanted.Produced(member);
         return null;

@@ -4,18 +4,9 @@ using Microsoft.Win32.SafeHandles;
 using PgBackup.Errors;
 using PgBackup.Platform;
 using PgBackup.Postgres.Files;
+using PgBackup.Restore.Planning;
 
 namespace PgBackup.Restore.Fetching;
-
-/// <summary>A tablespace of the restored cluster and the folder that holds it.</summary>
-/// <param name="Oid">Its OID, the name of its link in <c>pg_tblspc</c>.</param>
-/// <param name="Source">Where it lay when the backup was taken.</param>
-/// <param name="Target">Where it will lie.</param>
-public sealed record RestoredTablespace(uint Oid, string Source, string Target)
-{
-    /// <summary>True when it will lie elsewhere than it did.</summary>
-    public bool IsMapped => !string.Equals(Source, Target, StringComparison.Ordinal);
-}
 
 /// <summary>
 /// The data directory that comes to be, and the only place that writes files of it: nothing ever lands outside of it and of its tablespaces. It cannot be started
@@ -82,10 +73,10 @@ internal sealed class RestoreDestination : IDisposable
         {
             EnsureFolder(Root);
             SetFolderMode(Root, OwnerOnly);
-            File.WriteAllText(Path.Combine(Root, MarkerName), marker);
-            Own(Path.Combine(Root, MarkerName));
             if (InPlace)
-                MoveControlFileAside();
+                Take(marker);
+            else
+                WriteMarker(marker);
             foreach (RestoredTablespace tablespace in Tablespaces)
             {
                 EnsureFolder(tablespace.Target);
@@ -102,6 +93,24 @@ internal sealed class RestoreDestination : IDisposable
             MakeFolders();
     }
 
+    /// <summary>
+    /// Takes a data directory, so that no server starts on it any more: the marker is written, the control file moved aside. Throws <c>DestinationInUse</c>, and leaves all as it
+    /// was, when a server turns out to run on it: a supervisor may have started it again since it was looked at last.
+    /// </summary>
+    public void Take(string marker)
+    {
+        bool hadMarker = File.Exists(Path.Combine(Root, MarkerName));
+        WriteMarker(marker);
+        bool moved = MoveControlFileAside();
+        if (RunningServers.On(Root) is not { } process)
+            return;
+        if (moved)
+            File.Move(Path.Combine(Root, OldControlFile), Path.Combine(Root, ControlFile.RelativePath));
+        if (!hadMarker)
+            File.Delete(Path.Combine(Root, MarkerName));
+        throw PgErrors.DestinationInUse(Root, process);
+    }
+
     /// <summary>The folders that PostgreSQL expects and the links of tablespaces are made.</summary>
     public void MakeFolders() => Guard(Root, () =>
     {
@@ -110,9 +119,7 @@ internal sealed class RestoreDestination : IDisposable
         foreach (RestoredTablespace tablespace in Tablespaces)
         {
             string link = LinkOf(tablespace);
-            if (new FileInfo(link).LinkTarget is not null)
-                File.Delete(link);
-            File.CreateSymbolicLink(link, tablespace.Target);
+            TablespaceLink.Set(link, tablespace.Target);
             Own(link);
         }
     });
@@ -195,6 +202,14 @@ internal sealed class RestoreDestination : IDisposable
         return relative.Length == 0 ? Root : Path.Combine(Root, relative);
     }
 
+    /// <summary>True for what a backup holds of another version's cluster in the folder of a tablespace: WAL-G stores the folder whole.</summary>
+    public bool IsOfAnotherVersion(string relative)
+    {
+        string[] parts = relative.Split('/', 4);
+        return parts.Length > 2 && parts[0] == "pg_tblspc"
+            && Tablespaces.FirstOrDefault(t => t.Oid.ToString(CultureInfo.InvariantCulture) == parts[1]) is { } tablespace && tablespace.IsOfAnotherVersion(parts[2]);
+    }
+
     /// <summary>Makes everything durable, and then a cluster of it: the control file gets its name, the marker goes.</summary>
     public void Complete(CancellationToken cancellationToken)
     {
@@ -204,14 +219,12 @@ internal sealed class RestoreDestination : IDisposable
             string global = Path.Combine(Root, "global");
             File.Move(Path.Combine(Root, PendingControlFile), Path.Combine(global, "pg_control"), overwrite: true);
             Posix.SyncDirectory(global);
-            if (InPlace)
-            {
-                File.Delete(Path.Combine(Root, OldControlFile));
-                File.Delete(Path.Combine(Root, ServerOptionsFile));
-            }
+            // The marker goes first: with it and without a control file, whose directory this is could not be told.
             File.Delete(Path.Combine(Root, MarkerName));
             Posix.SyncDirectory(Root);
             Posix.SyncDirectory(Path.GetDirectoryName(Root)!);
+            if (InPlace)
+                File.Delete(Path.Combine(Root, OldControlFile));
         });
     }
 
@@ -244,17 +257,24 @@ internal sealed class RestoreDestination : IDisposable
         }
     }
 
+    private void WriteMarker(string marker)
+    {
+        File.WriteAllText(Path.Combine(Root, MarkerName), marker);
+        Own(Path.Combine(Root, MarkerName));
+    }
+
     // Durable before anything else is changed: after a crash of the machine the old control file must not lie beside new pages.
-    private void MoveControlFileAside()
+    private bool MoveControlFileAside()
     {
         using (SafeFileHandle marker = File.OpenHandle(Path.Combine(Root, MarkerName), FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite))
             RandomAccess.FlushToDisk(marker);
         Posix.SyncDirectory(Root);
         string control = Path.Combine(Root, ControlFile.RelativePath);
         if (!File.Exists(control))
-            return;
+            return false;
         File.Move(control, Path.Combine(Root, OldControlFile), overwrite: true);
         Posix.SyncDirectory(Path.GetDirectoryName(control)!);
+        return true;
     }
 
     private void SetFacts(SafeFileHandle handle, UnixFileMode mode)

@@ -1,11 +1,12 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using PgBackup.Errors;
+using PgBackup.Platform;
 using PgBackup.Postgres.Files;
 using PgBackup.Repository;
 using PgBackup.Repository.Documents;
 using PgBackup.Restore.Fetching;
+using PgBackup.Storage;
 
 namespace PgBackup.Restore.Planning;
 
@@ -26,9 +27,10 @@ internal static class DestinationPlanner
         string directory = request.DataDirectory!;
         await RequireReplaceableAsync(directory, control, request, cancellationToken).ConfigureAwait(false);
         // While a server runs it may still archive what it has; it is looked at again once the server has stopped.
-        if (request.Delta && !request.Force && RunningProcess(directory) is null)
+        if (request.Delta && !request.Force && RunningServers.On(directory) is null)
             await UnarchivedWal.RequireNoneAsync(repository, directory, cancellationToken).ConfigureAwait(false);
-        IReadOnlyList<RestoredTablespace> tablespaces = Map(told, directory, request);
+        IReadOnlyList<RestoredTablespace> tablespaces = TablespacePlanner.Map(told, plan.Backup.DataDirectory, control.CatalogVersion, request);
+        RequireRepositoryApart(repository, directory, tablespaces);
         return plan with
         {
             Tablespaces = tablespaces,
@@ -49,76 +51,26 @@ internal static class DestinationPlanner
         return map.Entries.Count > 0 ? [.. map.Entries.Select(e => new BackupTablespace(e.Oid, e.Location))] : told;
     }
 
-    /// <summary>The process that runs on a data directory; null when none does.</summary>
-    public static int? RunningProcess(string directory)
-    {
-        string file = Path.Combine(directory, "postmaster.pid");
-        try
-        {
-            string? first = File.Exists(file) ? File.ReadLines(file).FirstOrDefault() : null;
-            if (!int.TryParse(first, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int process) || process == 0)
-                return null;
-            using Process running = Process.GetProcessById(Math.Abs(process));
-            if (!OperatingSystem.IsLinux())
-                return running.Id;
-            if (HasEnded(running.Id))
-                return null;
-            // Ids are used again; the working directory of a server is its data directory.
-            string? folder = new FileInfo($"/proc/{running.Id}/cwd").LinkTarget;
-            return folder is null || SamePath(folder, directory) ? running.Id : null;
-        }
-        catch (Exception error) when (error is ArgumentException or FileNotFoundException or DirectoryNotFoundException)
-        {
-            return null; // A file that a crash left behind, or a process that ended in between.
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw PgErrors.DestinationNotReplaceable(directory, $"whether a server runs on it cannot be told: {error.Message}");
-        }
-    }
-
-    // One that has ended, but that nobody has waited for yet, is still in the table (proc(5), state Z).
-    private static bool HasEnded(int process)
-    {
-        try
-        {
-            string stat = File.ReadAllText($"/proc/{process}/stat");
-            return stat[stat.LastIndexOf(')') + 2] is 'Z' or 'X';
-        }
-        catch (IOException)
-        {
-            return true; // It went away in between.
-        }
-    }
-
-    private static bool SamePath(string a, string b) => string.Equals(Real(a), Real(b), StringComparison.Ordinal);
-
-    private static string Real(string path)
-    {
-        string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
-        return new DirectoryInfo(full).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? full;
-    }
-
     private static async Task RequireReplaceableAsync(string directory, ControlFile control, RestoreRequest request, CancellationToken cancellationToken)
     {
         if (File.Exists(directory))
             throw PgErrors.DestinationNotReplaceable(directory, "it is a file.");
-        if (!Directory.Exists(directory) || IsEmpty(directory))
+        if (!Directory.Exists(directory) || TablespacePlanner.IsEmpty(directory))
             return;
-        if (RunningProcess(directory) is { } process && !request.StopServer)
+        if (RunningServers.On(directory) is { } process && !request.StopServer)
             throw PgErrors.DestinationInUse(directory, process);
         if (!request.Force && !request.StopServer && !request.Delta)
             throw PgErrors.DestinationNotEmpty(directory);
         string old = Path.Combine(directory, RestoreDestination.OldControlFile);
-        bool isCutOff = File.Exists(Path.Combine(directory, RestoreDestination.MarkerName));
-        if (isCutOff && !File.Exists(old))
+        bool hasControl = File.Exists(Path.Combine(directory, ControlFile.RelativePath));
+        if (!hasControl && !File.Exists(old) && File.Exists(Path.Combine(directory, RestoreDestination.MarkerName)))
             return; // What a restore that was cut off has left.
         ControlFile there;
         try
         {
-            there = isCutOff
-                ? ControlFile.Parse(await File.ReadAllBytesAsync(old, cancellationToken).ConfigureAwait(false), old)
-                : await ControlFile.ReadAsync(directory, cancellationToken).ConfigureAwait(false);
+            there = hasControl || !File.Exists(old)
+                ? await ControlFile.ReadAsync(directory, cancellationToken).ConfigureAwait(false)
+                : ControlFile.Parse(await File.ReadAllBytesAsync(old, cancellationToken).ConfigureAwait(false), old);
         }
         catch (PgBackupException error)
         {
@@ -131,58 +83,16 @@ internal static class DestinationPlanner
         }
     }
 
-    private static bool IsEmpty(string directory)
+    // What is removed, or written over, must not be where it is restored from.
+    private static void RequireRepositoryApart(BackupRepository repository, string directory, IReadOnlyList<RestoredTablespace> tablespaces)
     {
-        try
+        if (repository.Store is not DirectoryStore store)
+            return;
+        foreach (string folder in tablespaces.Select(static t => t.Target).Prepend(directory))
         {
-            return !Directory.EnumerateFileSystemEntries(directory).Any(e => Path.GetFileName(e) != "lost+found");
+            if (RealPath.Overlap(folder, store.Location))
+                throw PgErrors.DestinationHoldsRepository(folder, store.Location);
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw PgErrors.DestinationNotReplaceable(directory, $"it cannot be read: {error.Message}");
-        }
-    }
-
-    private static List<RestoredTablespace> Map(IReadOnlyList<BackupTablespace> tablespaces, string directory, RestoreRequest request)
-    {
-        foreach ((string old, string target) in request.TablespaceMapping)
-        {
-            if (!tablespaces.Any(t => t.Location == old))
-            {
-                string known = tablespaces.Count == 0 ? "it has none" : "they lay in " + string.Join(", ", tablespaces.Select(t => $"'{t.Location}'"));
-                throw PgErrors.TablespaceMappingInvalid($"{old}={target}", $"the backup has no tablespace in '{old}' ({known}).");
-            }
-        }
-        var result = new List<RestoredTablespace>(tablespaces.Count);
-        foreach (BackupTablespace tablespace in tablespaces)
-        {
-            string target = request.TablespaceMapping.GetValueOrDefault(tablespace.Location, tablespace.Location);
-            bool mapped = request.TablespaceMapping.ContainsKey(tablespace.Location);
-            if (!Path.IsPathFullyQualified(target) || target.AsSpan().ContainsAny('\n', '\r', '\0'))
-                throw PgErrors.TablespaceMappingInvalid($"{tablespace.Location}={target}", $"'{target}' is not an absolute path.");
-            if (target == directory || target.StartsWith(directory + "/", StringComparison.Ordinal))
-                throw PgErrors.TablespaceMappingInvalid($"{tablespace.Location}={target}", "a tablespace within the data directory would be backed up twice and removed with it.");
-            if (result.Any(t => t.Target == target))
-                throw PgErrors.TablespaceMappingInvalid($"{tablespace.Location}={target}", "another tablespace goes to the same folder.");
-            // In place the old folders are the cluster's own, and are set aside with it.
-            if (Directory.Exists(target) && !IsEmpty(target) && !OwnedByDestination(target, tablespace.Oid, directory, request))
-            {
-                throw mapped
-                    ? PgErrors.DestinationNotEmpty(target)
-                    : PgErrors.TablespaceMappingRequired(tablespace.Oid, tablespace.Location, "that folder is not empty: it may belong to a running server");
-            }
-            result.Add(new RestoredTablespace(tablespace.Oid, tablespace.Location, target));
-        }
-        return result;
-    }
-
-    /// <summary>True when the folder is that of the same tablespace of the data directory that is replaced.</summary>
-    private static bool OwnedByDestination(string target, uint oid, string directory, RestoreRequest request)
-    {
-        if (!request.Force && !request.StopServer && !request.Delta)
-            return false;
-        string? link = new FileInfo(Path.Combine(directory, "pg_tblspc", oid.ToString(CultureInfo.InvariantCulture))).LinkTarget;
-        return link is not null && SamePath(link, target);
     }
 
     private static long RequireSpace(
@@ -241,6 +151,6 @@ internal static class DestinationPlanner
         string current = Path.GetFullPath(path);
         while (!Directory.Exists(current))
             current = Path.GetDirectoryName(current) ?? "/";
-        return Real(current);
+        return RealPath.Of(current);
     }
 }

@@ -13,7 +13,7 @@ public static class RestorePlanner
     /// <summary>
     /// Throws <c>BackupNotFound</c>, <c>TargetNotReachable</c>, <c>WalGapDetected</c>, <c>WalDamaged</c>, <c>ChainBroken</c>, <c>ObjectMissing</c>,
     /// <c>BackupDamaged</c>, what <see cref="RepositoryEncryption.ProveAsync"/> throws, <c>DestinationNotEmpty</c>, <c>DestinationInUse</c>, <c>DestinationNotReplaceable</c>, <c>WalNotArchived</c>, <c>InsufficientSpace</c>,
-    /// <c>TablespaceMappingRequired</c>, <c>TablespaceMappingInvalid</c>.
+    /// <c>TablespaceMappingRequired</c>, <c>TablespaceMappingInvalid</c>, <c>TablespaceInUse</c>, <c>DestinationHoldsRepository</c>.
     /// </summary>
     public static async Task<RestorePlan> PlanAsync(
         BackupRepository repository, RestoreRequest request, IProgress<OperationProgress>? progress = null, IOperationLog? log = null, CancellationToken cancellationToken = default)

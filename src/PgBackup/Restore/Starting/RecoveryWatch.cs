@@ -29,7 +29,7 @@ internal sealed class RecoveryWatch(string dataDirectory, string logPath, long l
         {
             cancellationToken.ThrowIfCancellationRequested();
             string state = ServerState();
-            bool isAlive = DestinationPlanner.RunningProcess(dataDirectory) is not null;
+            bool isAlive = RunningServers.On(dataDirectory) is not null;
             seen |= isAlive;
             _log.Update();
             if (_log.NeedsLargerSettings)

@@ -87,7 +87,7 @@ internal sealed class ServerStarter(ServerPrograms programs, string dataDirector
         for (Stopwatch watch = Stopwatch.StartNew(); watch.Elapsed < s_launch; await Task.Delay(20).ConfigureAwait(false))
         {
             messages.Update();
-            if (DestinationPlanner.RunningProcess(dataDirectory) is not null || messages.Failures.Length > 0)
+            if (RunningServers.On(dataDirectory) is not null || messages.Failures.Length > 0)
                 return;
         }
     }
@@ -96,7 +96,7 @@ internal sealed class ServerStarter(ServerPrograms programs, string dataDirector
     public async Task StopAsync()
     {
         ProgramOutcome outcome = await programs.StopAsync(dataDirectory, "fast", TimeSpan.FromMinutes(2)).ConfigureAwait(false);
-        if (outcome.ExitCode != 0 && DestinationPlanner.RunningProcess(dataDirectory) is not null)
+        if (outcome.ExitCode != 0 && RunningServers.On(dataDirectory) is not null)
             log.Warning($"The server on '{dataDirectory}' could not be stopped: {outcome.Said}");
     }
 }
