@@ -35,7 +35,7 @@ public sealed class DeltaRestoreTests
         await File.WriteAllTextAsync(Path.Combine(outside, "precious"), "mine");
         Damage(used.DataDirectory, file, outside);
 
-        RestoreRequest delta = request with { Delta = true };
+        RestoreRequest delta = request with { Delta = true, Force = true }; // What it wrote is archived nowhere.
         RestoreResult result = await lab.RestoreAsync(new RestoreOptions { Request = delta });
         Assert.Equal("mine", await File.ReadAllTextAsync(Path.Combine(outside, "precious")));
         Assert.Equal(1u, Posix.FactsOf(Path.Combine(outside, "second-name"))!.Value.Links);

@@ -3,9 +3,8 @@ using System.Text;
 using PgBackup.Codecs;
 using PgBackup.Errors;
 using PgBackup.Postgres.WalRecords;
-using PgBackup.Repository;
 
-namespace PgBackup.Wal;
+namespace PgBackup.Repository;
 
 /// <summary>How an object of the archive stands to a file on disk.</summary>
 internal enum StoredWalState

@@ -2,7 +2,7 @@ using Microsoft.Win32.SafeHandles;
 using PgBackup.Errors;
 using PgBackup.Postgres.WalRecords;
 
-namespace PgBackup.Wal;
+namespace PgBackup.Repository;
 
 /// <summary>A WAL file on disk that was opened and found to be what its name says.</summary>
 internal sealed class LocalWalFile : IDisposable

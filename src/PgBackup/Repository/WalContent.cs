@@ -3,7 +3,7 @@ using PgBackup.Errors;
 using PgBackup.Postgres.Files;
 using PgBackup.Postgres.WalRecords;
 
-namespace PgBackup.Wal;
+namespace PgBackup.Repository;
 
 /// <summary>
 /// What a WAL file must look like to be the one that its name says. Segments are judged by the header of their first page (PostgreSQL
