@@ -56,6 +56,30 @@ public sealed class LineageTests
         await CheckAsync(lab, before.Name, RestoreTarget.AtTime(old), "old");
     }
 
+    /// <summary>Of a cluster that is gone one file was forgotten; the one that came after it has the same timeline, and must not end where the old one was promoted.</summary>
+    [Fact]
+    public async Task AHistoryFileThatADeadClusterLeftEndsNoLog()
+    {
+        await using RestoreLab lab = await RestoreLab.StartAsync();
+        await lab.BackupAsync();
+        await lab.InsertAsync("A");
+        await lab.ArchiveAsync();
+        Lsn left = await lab.LsnAsync();
+        await lab.InsertAsync("B");
+        await lab.ArchiveAsync();
+        await lab.InsertAsync("C");
+        await lab.ArchiveAsync();
+        await File.WriteAllTextAsync(Path.Combine(lab.WalFolder, "00000002.history"), $"1\t{left}\tno recovery target specified\n");
+        RestorePlan plan = await lab.PlanAsync(RestoreTarget.Latest);
+        Assert.Equal(1u, plan.Timeline.Value);
+        Assert.Contains("-Timeline 2", Assert.Single(plan.Warnings), StringComparison.Ordinal);
+        Assert.Equal("A,B,C", await RestoreLab.RowsAsync(await lab.RestoreAsync(RestoreTarget.Latest)));
+        // Who insists is led along the timeline that was asked for, whatever is left of it.
+        PgBackupException forced = await Assert.ThrowsAsync<PgBackupException>(() => PlanAsync(lab, null, 2));
+        Assert.Equal("WalGapDetected", forced.Id);
+        Assert.Contains("segment 00000002", forced.Message, StringComparison.Ordinal);
+    }
+
     /// <summary>The new cluster begins below the old one, whose first segments are gone; the old one has been promoted, so that the only history file is the old one's.</summary>
     [Fact]
     public async Task AClusterThatBeginsAnewIsNotLedAlongTheOldOnesTimelines()

@@ -80,6 +80,18 @@ internal sealed class ClusterPast
     public IReadOnlyList<ClusterBackup> BackupsOn(TimelineHistory history) =>
         [.. Backups.Where(b => history.Includes(b.Timeline, b.FinishLsn!.Value)).OrderBy(b => b.FinishLsn!.Value).ThenBy(b => b.StartLsn!.Value)];
 
+    /// <summary>
+    /// True for a timeline that nothing but its history file tells of, while the log that it branched off goes on: what a cluster that is gone has left, or a server that was
+    /// promoted and never archived.
+    /// </summary>
+    public bool IsDeadEnd(TimelineHistory history)
+    {
+        if (history.Switches.Count == 0 || Inventory.LastOf(history.Timeline, SegmentSize) is not null || Backups.Any(b => b.Timeline == history.Timeline))
+            return false;
+        TimelineSwitch last = history.Switches[^1];
+        return Inventory.LastOf(last.Parent, SegmentSize) is { } segment && segment.NumberFor(SegmentSize) > SegmentSize.SegmentNumberOf(last.SwitchPoint);
+    }
+
     /// <summary>The WAL along a history.</summary>
     public WalPath PathOf(TimelineHistory history) => new(Inventory, history, SegmentSize);
 

@@ -33,7 +33,7 @@ public static class RestorePlanner
                 : PgErrors.NoBackups(repository.Location));
 
         var warnings = new List<string>();
-        TimelineHistory history = ChooseHistory(past, pasts, request, named);
+        TimelineHistory history = ChooseHistory(past, pasts, request, named, warnings, log ?? OperationLog.None);
         List<ClusterBackup> candidates = [.. past.BackupsOn(history).Where(b => named is null || b.Name == named.Name)];
         while (true)
         {
@@ -71,8 +71,9 @@ public static class RestorePlanner
             ? catalog.LastOrDefault(b => b.Status == BackupStatus.Complete)
             : catalog.FirstOrDefault(b => b.Name == name)) ?? throw PgErrors.BackupNotFound(name, repository.Location);
 
-    /// <summary>The newest timeline that leads on from a backup, as PostgreSQL's <c>latest</c>; or the one that was asked for.</summary>
-    private static TimelineHistory ChooseHistory(ClusterPast past, IReadOnlyList<ClusterPast> pasts, RestoreRequest request, ClusterBackup? named)
+    /// <summary>The newest timeline that leads on from a backup, as PostgreSQL's <c>latest</c>, but for those of which nothing is left; or the one that was asked for.</summary>
+    private static TimelineHistory ChooseHistory(
+        ClusterPast past, IReadOnlyList<ClusterPast> pasts, RestoreRequest request, ClusterBackup? named, List<string> warnings, IOperationLog log)
     {
         bool Usable(TimelineHistory history) => past.BackupsOn(history).Any(b => named is null || b.Name == named.Name);
         if (request.Timeline is { } asked)
@@ -93,12 +94,16 @@ public static class RestorePlanner
                     : $"the archive knows no timeline {asked}.",
                 $"Timelines with a way from a backup: {string.Join(", ", past.Timelines().Where(t => Usable(past.HistoryOf(t))))}.");
         }
-        foreach (TimelineId timeline in past.Timelines())
+        TimelineHistory[] usable = [.. past.Timelines().Select(past.HistoryOf).Where(Usable)];
+        TimelineHistory chosen = usable.FirstOrDefault(h => !past.IsDeadEnd(h)) ?? usable.FirstOrDefault() ?? throw PgErrors.NoBackups(past.Repository.Location);
+        foreach (TimelineHistory passed in usable.TakeWhile(h => h != chosen))
         {
-            if (Usable(past.HistoryOf(timeline)))
-                return past.HistoryOf(timeline);
+            warnings.Add(
+                $"Of timeline {passed.Timeline} the archive has the history file alone, and the log of timeline {passed.Switches[^1].Parent} goes on behind {passed.Switches[^1].SwitchPoint}, "
+                + $"where it says that one was left: timeline {chosen.Timeline} is followed. Give -Timeline {passed.Timeline} to stop there.");
+            log.Warning(warnings[^1]);
         }
-        throw PgErrors.NoBackups(past.Repository.Location);
+        return chosen;
     }
 
     private static async Task<Reach> FindAsync(
