@@ -34,6 +34,18 @@ public sealed class LoginTests
         await RefusedAsync(lab.Settings with { PasswordFile = "/nonexistent" }, "AuthenticationFailed", "none was found");
     }
 
+    /// <summary>The server prepares them by its own rules when the role is made.</summary>
+    [Fact]
+    public async Task PasswordsThatArePreparedAndPasswordsThatAreNot()
+    {
+        await using LoginLab lab = await LoginLab.StartAsync();
+        foreach (string password in new[] { "a\u200Bb", "a\u00ADb", "x\u00A0\u3000x", "a\u00AD\a", "a\u00AD\uE000", "a\u00AD\u0221", "a\u00AD\U0001F600", "\u05D0\u00ADa", "\u05D0\u00AD1\u05D1", "\u00AD" })
+        {
+            await lab.AllowAsync($"host replication all {Host} scram-sha-256", password: password);
+            await lab.ConnectAsync(lab.Settings with { Password = password });
+        }
+    }
+
     [Fact]
     public async Task ThePasswordFromAFileThatOthersCannotRead()
     {

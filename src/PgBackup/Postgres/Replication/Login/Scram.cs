@@ -35,6 +35,9 @@ internal sealed class Scram
         _nonce = nonce ?? Convert.ToBase64String(RandomNumberGenerator.GetBytes(18));
     }
 
+    /// <summary>True when the exchange proves that both ends see one TLS connection.</summary>
+    public bool IsBound => _binding.Length > 0;
+
     private string FirstBare => $"n=,r={_nonce}";
 
     /// <summary>The client-first-message.</summary>
@@ -50,7 +53,7 @@ internal sealed class Scram
             || !int.TryParse(count, NumberStyles.None, CultureInfo.InvariantCulture, out int iterations) || iterations is < 1 or > MostIterations)
             throw new ProtocolViolationException("its first SCRAM message is not valid");
         byte[] salted = Rfc2898DeriveBytes.Pbkdf2(
-            Encoding.UTF8.GetBytes(Prepare(password)), FromBase64(salt64), iterations, HashAlgorithmName.SHA256, SHA256.HashSizeInBytes);
+            Encoding.UTF8.GetBytes(SaslPrep.Apply(password)), FromBase64(salt64), iterations, HashAlgorithmName.SHA256, SHA256.HashSizeInBytes);
         string finalBare = $"c={Convert.ToBase64String([.. Encoding.UTF8.GetBytes(_gs2Header), .. _binding])},r={nonce}";
         byte[] authMessage = Encoding.UTF8.GetBytes($"{FirstBare},{first},{finalBare}");
 
@@ -70,24 +73,6 @@ internal sealed class Scram
         ReadOnlySpan<byte> signature = serverFinal[2..];
         int end = signature.IndexOf((byte)',');
         return CryptographicOperations.FixedTimeEquals(FromBase64(Encoding.ASCII.GetString(end < 0 ? signature : signature[..end])), _expectedSignature);
-    }
-
-    /// <summary>
-    /// SASLprep (RFC 4013) as far as it changes a password: spaces beyond ASCII become a space, what maps to nothing goes, the rest takes form KC.
-    /// PostgreSQL uses a password as it is when SASLprep refuses it; form KC leaves such characters alone.
-    /// </summary>
-    internal static string Prepare(string password)
-    {
-        if (Ascii.IsValid(password))
-            return password;
-        var mapped = new StringBuilder(password.Length);
-        foreach (char c in password)
-        {
-            if (c is '\u00AD' or '\u034F' or '\u1806' or (>= '\u180B' and <= '\u180D') or (>= '\u200B' and <= '\u200D') or '\u2060' or (>= '\uFE00' and <= '\uFE0F') or '\uFEFF')
-                continue;
-            mapped.Append(c != ' ' && char.GetUnicodeCategory(c) == UnicodeCategory.SpaceSeparator ? ' ' : c);
-        }
-        return mapped.ToString().Normalize(NormalizationForm.FormKC);
     }
 
     private static byte[] FromBase64(string text)
