@@ -17,6 +17,11 @@ public static partial class PgErrors
         $"The server {server} takes no more replication connections: {reason}",
         "Wait until another base backup or standby has gone, or raise max_wal_senders and restart the server.", server, inner);
 
+    internal static PgBackupException ServersDiffer(string server) => new(
+        "ServersDiffer", ErrorKind.ConnectionError, ExitCodes.ServerUnreachable,
+        $"The connection for questions and the one for the data reached two servers behind {server}; a backup must know the server that it is of.",
+        "Name one server with -HostName: a balancer, or a name or service with several servers behind it, may answer each connection with another.", server);
+
     internal static PgBackupException ServerAnswerUnexpected(string server, string what, Exception inner) => new(
         "ServerAnswerUnexpected", ErrorKind.InvalidData, ExitCodes.ServerUnreachable,
         $"What answers at {server} does not speak PostgreSQL's protocol as it should: {what}.",

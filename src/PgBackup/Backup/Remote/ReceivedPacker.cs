@@ -11,7 +11,8 @@ namespace PgBackup.Backup.Remote;
 /// <param name="cutter">Where it is packed.</param>
 /// <param name="inspector">Looks at pages; null when the cluster has no checksums.</param>
 /// <param name="selection">What a delta stores; null for a full backup.</param>
-internal sealed class ReceivedPacker(FrameCutter cutter, PageInspector? inspector, RemoteSelection? selection) : IDisposable
+/// <param name="segmentSize">The bytes of a relation's file at most; a larger one is none, and is stored whole.</param>
+internal sealed class ReceivedPacker(FrameCutter cutter, PageInspector? inspector, RemoteSelection? selection, long segmentSize) : IDisposable
 {
     private const int PageSize = PageHeader.DefaultPageSize;
 
@@ -27,7 +28,7 @@ internal sealed class ReceivedPacker(FrameCutter cutter, PageInspector? inspecto
             return PackWholeAsync(member, relation, notes, content.ReadAsync, cancellationToken);
         if (selection.LeavesOut(member, relation))
             return PassOverAsync(content, cancellationToken);
-        if (selection.Find(member, relation) is not { } known)
+        if (selection.Find(member, relation) is not { } known || member.Header.Size > segmentSize)
             return PackWholeAsync(member, relation, notes, content.ReadAsync, cancellationToken);
         if (!selection.KnowsPages)
             return ScanAsync(member, relation, notes!, known, content, cancellationToken);

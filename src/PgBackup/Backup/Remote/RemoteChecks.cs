@@ -22,7 +22,7 @@ internal static class RemoteChecks
         SystemIdentity identity = await replication.IdentifySystemAsync(cancellationToken).ConfigureAwait(false);
         ClusterTraits traits = await ReadTraitsAsync(server, cancellationToken).ConfigureAwait(false);
         if (traits.SystemIdentifier != identity.SystemIdentifier)
-            throw PgErrors.ServerAnswerUnexpected(server.Server, "it answers ordinary and replication connections as two different clusters", new InvalidOperationException());
+            throw PgErrors.ServersDiffer(server.Server);
         return new BackupTarget(
             server.Server,
             settings.GetValueOrDefault("data_directory", ""),

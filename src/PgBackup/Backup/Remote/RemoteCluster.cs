@@ -44,11 +44,11 @@ internal sealed class RemoteCluster : IClusterSource
 
     public long DataBytes => _received?.Bytes ?? 0;
 
-    /// <summary>Opens the replication connection and runs the checks. Throws what <see cref="ReplicationConnection.OpenAsync"/> and <see cref="RemoteChecks.RunAsync"/> throw.</summary>
+    /// <summary>Opens the replication connection and runs the checks. Throws what <see cref="ReplicationConnection.OpenBesideAsync"/> and <see cref="RemoteChecks.RunAsync"/> throw.</summary>
     public static async Task<RemoteCluster> OpenAsync(
         BackupRepository repository, BackupOptions options, BackupSession session, IOperationLog log, IProgress<OperationProgress> progress, CancellationToken cancellationToken)
     {
-        ReplicationConnection replication = await ReplicationConnection.OpenAsync(options.Server, log, cancellationToken).ConfigureAwait(false);
+        ReplicationConnection replication = await ReplicationConnection.OpenBesideAsync(session.Server, options.Server, log, cancellationToken).ConfigureAwait(false);
         try
         {
             BackupTarget target = await RemoteChecks.RunAsync(session.Server, replication, cancellationToken).ConfigureAwait(false);
@@ -148,7 +148,7 @@ internal sealed class RemoteCluster : IClusterSource
         long? total = _backup!.Tablespaces.Sum(static t => t.Size);
         using var cutter = new FrameCutter(_repository.Key is null ? FramePlanner.PartSize : FramePlanner.EncryptedPartSize);
         RemoteSelection? selection = await RemoteSelection.PrepareAsync(copy.Parent, copy.Start, Target, _session, _log, cancellationToken).ConfigureAwait(false);
-        using var packer = new ReceivedPacker(cutter, inspector, selection);
+        using var packer = new ReceivedPacker(cutter, inspector, selection, (long)Target.Traits.BlocksPerSegment * Target.Traits.BlockSize);
         _received = new ReceivedCluster(_backup, cutter, packer, _log);
         long done = 0;
         await SessionWatch.RunAsync(
@@ -199,8 +199,11 @@ internal sealed class RemoteCluster : IClusterSource
         TimelineId now = Target.IsStandby ? StandbyChecks.TimelineOf(control) : control.Timeline;
         if (now != timeline)
             throw PgErrors.TimelineChanged(copy.Name.Text, timeline, now);
+        BackupLabel label = BackupLabel.Parse(Encoding.UTF8.GetString(_received.Label));
+        if (label.FromStandby != Target.IsStandby)
+            throw Target.IsStandby ? PgErrors.StandbyPromoted(Server.Server) : PgErrors.ServersDiffer(Server.Server);
         if (Target.IsStandby)
-            StandbyChecks.RequireLabel(BackupLabel.Parse(Encoding.UTF8.GetString(_received.Label)), copy.Start, copy.Name.Text);
+            StandbyChecks.RequireLabel(label, copy.Start, copy.Name.Text);
     }
 
     // "standby was promoted during online backup", and full_page_writes: both of them, and in the server's language.

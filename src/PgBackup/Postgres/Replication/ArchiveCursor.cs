@@ -72,6 +72,8 @@ internal sealed class ArchiveCursor(CommandChannel channel, WireStream wire, boo
                     RequireName(new MessageReader(body).Text());
                     return Begin();
                 case 'm' when _begun == tablespaces.Count:
+                    if (wire.Remaining > 0) // It would be taken for the manifest's content.
+                        throw new ProtocolViolationException("the message that begins the manifest has a content");
                     return Begin();
                 case var other:
                     throw new ProtocolViolationException($"a message of type '{other}' came within a base backup");

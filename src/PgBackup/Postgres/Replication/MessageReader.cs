@@ -39,7 +39,10 @@ internal ref struct MessageReader(ReadOnlySpan<byte> body)
     /// <summary>The columns of a DataRow in their text form; null for SQL null.</summary>
     public string?[] Row()
     {
-        string?[] row = new string?[Int16()];
+        int columns = Int16();
+        if (columns < 0)
+            throw new ProtocolViolationException("a row has a negative number of columns");
+        string?[] row = new string?[columns];
         for (int i = 0; i < row.Length; i++)
         {
             int length = Int32();

@@ -17,10 +17,12 @@ public sealed class ReplicationConnection : IAsyncDisposable
     private readonly CommandChannel _channel;
     private readonly IOperationLog _log;
     private readonly string _user;
+    private readonly int _processId;
 
-    private ReplicationConnection(WireStream wire, NpgsqlConnectionStringBuilder settings, IOperationLog log)
+    private ReplicationConnection(WireStream wire, int processId, NpgsqlConnectionStringBuilder settings, IOperationLog log)
     {
         _wire = wire;
+        _processId = processId;
         _log = log;
         _channel = new CommandChannel(wire, log);
         _user = settings.Username!;
@@ -41,19 +43,29 @@ public sealed class ReplicationConnection : IAsyncDisposable
     /// Connects and logs in; what the server says beside its answers goes into <paramref name="log"/>. Throws <c>ServerConnectionFailed</c>,
     /// <c>AuthenticationFailed</c>, <c>InsufficientPrivilege</c>, <c>ServerAnswerUnexpected</c>, <c>ServerTooOld</c>.
     /// </summary>
-    public static async Task<ReplicationConnection> OpenAsync(ServerConnectionSettings settings, IOperationLog? log = null, CancellationToken cancellationToken = default)
+    public static Task<ReplicationConnection> OpenAsync(ServerConnectionSettings settings, IOperationLog? log = null, CancellationToken cancellationToken = default) =>
+        OpenAsync(settings, staysWhenIdle: false, log, cancellationToken);
+
+    /// <summary>
+    /// Connects as <see cref="OpenAsync(ServerConnectionSettings, IOperationLog?, CancellationToken)"/> to the server that a session of the same settings reached, and proves that it
+    /// is that one: behind a name there can be several. The server does not end the connection for being idle. Throws also <c>ServersDiffer</c>.
+    /// </summary>
+    public static async Task<ReplicationConnection> OpenBesideAsync(
+        ServerSession session, ServerConnectionSettings settings, IOperationLog? log = null, CancellationToken cancellationToken = default)
     {
-        NpgsqlConnectionStringBuilder builder = settings.ToBuilder(null);
-        WireStream wire = await ServerLogin.OpenAsync(builder, cancellationToken).ConfigureAwait(false);
-        var connection = new ReplicationConnection(wire, builder, log ?? OperationLog.None);
+        ReplicationConnection connection = await OpenAsync(settings, staysWhenIdle: session.MajorVersion >= 14, log, cancellationToken).ConfigureAwait(false);
         try
         {
-            string number = await connection.ShowAsync("server_version_num", cancellationToken).ConfigureAwait(false);
-            connection.MajorVersion = int.TryParse(number, CultureInfo.InvariantCulture, out int version) ? version / 10000
-                : throw PgErrors.ServerAnswerUnexpected(connection.Server, $"its version is '{number}'", new FormatException(number));
-            return connection.MajorVersion >= ServerSession.OldestVersion
+            // A role sees what its own connections are without any right.
+            return await session.ScalarAsync<bool>(
+                """
+                SELECT EXISTS (SELECT FROM pg_stat_activity
+                    WHERE pid = $1 AND backend_type = 'walsender' AND usename = session_user AND application_name = current_setting('application_name'))
+                """,
+                cancellationToken,
+                connection._processId).ConfigureAwait(false)
                 ? connection
-                : throw PgErrors.ServerTooOld(connection.Server, connection.MajorVersion, ServerSession.OldestVersion);
+                : throw PgErrors.ServersDiffer(session.Server);
         }
         catch
         {
@@ -66,8 +78,9 @@ public sealed class ReplicationConnection : IAsyncDisposable
     public async Task<SystemIdentity> IdentifySystemAsync(CancellationToken cancellationToken = default)
     {
         List<string?[]> rows = await QueryAsync("IDENTIFY_SYSTEM", cancellationToken).ConfigureAwait(false);
-        return rows is [[{ } system, { } timeline, { } flushed, ..]]
-            ? new SystemIdentity(ulong.Parse(system, CultureInfo.InvariantCulture), TimelineId.Parse(timeline), Lsn.Parse(flushed))
+        return rows is [[{ } system, { } timeline, { } flushed, ..]] && ulong.TryParse(system, NumberStyles.None, CultureInfo.InvariantCulture, out ulong identifier)
+            && uint.TryParse(timeline, NumberStyles.None, CultureInfo.InvariantCulture, out uint id) && id > 0 && Lsn.TryParse(flushed, null, out Lsn lsn)
+            ? new SystemIdentity(identifier, new TimelineId(id), lsn)
             : throw PgErrors.ServerAnswerUnexpected(Server, "it does not identify itself", new FormatException());
     }
 
@@ -146,6 +159,34 @@ public sealed class ReplicationConnection : IAsyncDisposable
     internal PgBackupException? Translate(Exception error) => error is ServerReportException report
         ? ReplicationErrors.OfCommand(report, Server, _user)
         : ReplicationErrors.OfConnection(error, Server);
+
+    private static async Task<ReplicationConnection> OpenAsync(ServerConnectionSettings settings, bool staysWhenIdle, IOperationLog? log, CancellationToken cancellationToken)
+    {
+        NpgsqlConnectionStringBuilder builder = settings.ToBuilder(null);
+        (WireStream wire, int processId) = await ServerLogin.OpenAsync(builder, Options(builder, staysWhenIdle), cancellationToken).ConfigureAwait(false);
+        var connection = new ReplicationConnection(wire, processId, builder, log ?? OperationLog.None);
+        try
+        {
+            string number = await connection.ShowAsync("server_version_num", cancellationToken).ConfigureAwait(false);
+            connection.MajorVersion = int.TryParse(number, CultureInfo.InvariantCulture, out int version) ? version / 10000
+                : throw PgErrors.ServerAnswerUnexpected(connection.Server, $"its version is '{number}'", new FormatException(number));
+            return connection.MajorVersion >= ServerSession.OldestVersion
+                ? connection
+                : throw PgErrors.ServerTooOld(connection.Server, connection.MajorVersion, ServerSession.OldestVersion);
+        }
+        catch
+        {
+            await connection.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    // Not by SET, which a physical replication connection does not take; of two words the last one counts.
+    private static string? Options(NpgsqlConnectionStringBuilder settings, bool staysWhenIdle)
+    {
+        string? given = settings.Options ?? Environment.GetEnvironmentVariable("PGOPTIONS");
+        return staysWhenIdle ? $"{given} -c idle_session_timeout=0".TrimStart() : given;
+    }
 
     private static bool IsRefusedCompression(ServerReport report) =>
         report.SqlState is PostgresErrorCodes.FeatureNotSupported or PostgresErrorCodes.SyntaxError or PostgresErrorCodes.InvalidParameterValue;

@@ -70,6 +70,26 @@ public sealed class RemoteStandbyTests
         await lab.AssertNothingLeftAsync();
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task BothConnectionsMustReachOneServer(bool asksThePrimary)
+    {
+        await using ReplicatedLab lab = await ReplicatedLab.StartAsync(15);
+        int[] servers = [lab.Primary.Port, lab.Standby.Port];
+        if (!asksThePrimary)
+            Array.Reverse(servers);
+        await using TamperingProxy proxy = new(servers, static (_, _) => true);
+        PgBackupException error = await Assert.ThrowsAsync<PgBackupException>(() => lab.BackUpAsync(lab.Options with
+        {
+            Mode = BackupMode.Remote,
+            Server = lab.Options.Server with { HostName = "127.0.0.1", Port = proxy.Port },
+        }));
+        Assert.True(error.Id == "ServersDiffer", error.ToString());
+        Assert.Contains("-HostName", error.Hint, StringComparison.Ordinal);
+        await lab.AssertNothingLeftAsync();
+    }
+
     [Fact]
     public async Task WithoutFullPagesItIsRefused()
     {

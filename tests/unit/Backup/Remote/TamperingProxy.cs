@@ -11,14 +11,20 @@ internal sealed class TamperingProxy : IAsyncDisposable
 
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly CancellationTokenSource _stop = new();
-    private readonly int _upstream;
+    private readonly int[] _upstreams;
     private readonly Tamper _tamper;
     private readonly Task _accepting;
     private readonly List<Task> _serving = [];
 
     public TamperingProxy(int upstream, Tamper tamper)
+        : this([upstream], tamper)
     {
-        _upstream = upstream;
+    }
+
+    /// <summary>Gives each connection to the next of several servers.</summary>
+    public TamperingProxy(int[] upstreams, Tamper tamper)
+    {
+        _upstreams = upstreams;
         _tamper = tamper;
         _listener.Start();
         _accepting = AcceptAsync();
@@ -38,15 +44,15 @@ internal sealed class TamperingProxy : IAsyncDisposable
     private async Task AcceptAsync()
     {
         while (true)
-            _serving.Add(ServeAsync(await _listener.AcceptSocketAsync(_stop.Token)));
+            _serving.Add(ServeAsync(await _listener.AcceptSocketAsync(_stop.Token), _upstreams[_serving.Count % _upstreams.Length]));
     }
 
-    private async Task ServeAsync(Socket client)
+    private async Task ServeAsync(Socket client, int upstream)
     {
         using (client)
         {
             using Socket server = new(SocketType.Stream, ProtocolType.Tcp);
-            await server.ConnectAsync(IPAddress.Loopback, _upstream, _stop.Token);
+            await server.ConnectAsync(IPAddress.Loopback, upstream, _stop.Token);
             await Task.WhenAny(PumpAsync(client, server, null), PumpAsync(server, client, _tamper));
         }
     }

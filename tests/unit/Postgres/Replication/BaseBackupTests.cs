@@ -115,6 +115,23 @@ public sealed class BaseBackupTests
         Assert.Equal("ServerConnectionLost", error.Id);
     }
 
+    [Theory]
+    [InlineData(13)]
+    [InlineData(15)]
+    public async Task AConnectionThatWaitsForItsBackupIsNotEnded(int major)
+    {
+        await using PostgresCluster cluster = await PostgresCluster.RunAsync(new PostgresClusterOptions
+        {
+            Tools = PostgresTools.OfMajor(major),
+            Settings = new Dictionary<string, string>(major < 14 ? [] : [new("idle_session_timeout", "500ms")]),
+        });
+        ServerConnectionSettings settings = new() { ConnectionString = cluster.ConnectionString + ";Options=-c work_mem=3MB" };
+        await using ServerSession session = await ServerSession.OpenAsync(settings);
+        await using ReplicationConnection connection = await ReplicationConnection.OpenBesideAsync(session, settings);
+        await Task.Delay(1500);
+        Assert.Equal("3MB", await connection.ShowAsync("work_mem"));
+    }
+
     [Fact]
     public async Task WithoutWalLevelTheServerRefuses()
     {

@@ -17,6 +17,31 @@ public sealed class HostileServerTests
         await RefusedAsync("AuthenticationFailed", "SCRAM-SHA-3", ScriptedServer.Authentication(10, "SCRAM-SHA-3\0\0"));
     }
 
+    [Fact]
+    public async Task AServerThatAsksForNothingBindsNothing()
+    {
+        await using ScriptedServer server = new(ScriptedServer.Authentication(0));
+        PgBackupException error = await Assert.ThrowsAsync<PgBackupException>(
+            () => ReplicationConnection.OpenAsync(server.Settings with { ConnectionString = "Timeout=2;Channel Binding=Require" }));
+        Assert.Equal("AuthenticationFailed", error.Id);
+        Assert.Contains("without binding it", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task AnswersThatAreNone()
+    {
+        byte[] welcome = [.. ScriptedServer.Authentication(0), .. ScriptedServer.Message('K', [0, 0, 0, 1, 0, 0, 0, 1]), .. ScriptedServer.Message('Z', "I"u8)];
+        await RefusedAsync("ServerAnswerUnexpected", "negative number of columns", welcome, [.. ScriptedServer.Message('T', [0, 0]), .. ScriptedServer.Message('D', [0xFF, 0xFF])]);
+
+        foreach (string[] row in (string[][])[["no number", "1", "0/1"], ["-1", "1", "0/1"], ["1", "0", "0/1"], ["1", "x", "0/1"], ["1", "1", "0"]])
+        {
+            await using ScriptedServer server = new(welcome, ScriptedServer.Rows("150000"), ScriptedServer.Rows(row));
+            await using ReplicationConnection connection = await ReplicationConnection.OpenAsync(server.Settings);
+            PgBackupException error = await Assert.ThrowsAsync<PgBackupException>(() => connection.IdentifySystemAsync());
+            Assert.Equal("ServerAnswerUnexpected", error.Id);
+        }
+    }
+
     [Theory]
     [InlineData(2, "Kerberos")]
     [InlineData(7, "GSSAPI")]

@@ -47,6 +47,15 @@ internal sealed class ScriptedServer : IAsyncDisposable
         return Message('R', body);
     }
 
+    /// <summary>A result of one row.</summary>
+    public static byte[] Rows(params string[] columns)
+    {
+        List<byte> row = [0, (byte)columns.Length];
+        foreach (string column in columns)
+            row.AddRange([0, 0, 0, (byte)column.Length, .. Encoding.ASCII.GetBytes(column)]);
+        return [.. Message('T', [0, 0]), .. Message('D', row.ToArray()), .. Message('C', "X\0"u8), .. Message('Z', "I"u8)];
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();

@@ -9,12 +9,20 @@ namespace PgBackup.Postgres.Replication.Login;
 /// The start-up phase up to the first ReadyForQuery (PostgreSQL documentation, "Start-up"): trust, cleartext, MD5, SCRAM-SHA-256 with and without channel binding.
 /// Throws <see cref="ServerReportException"/>, <see cref="LoginRefusedException"/> and <see cref="ProtocolViolationException"/>.
 /// </summary>
-internal sealed class Authenticator(WireStream wire, SslStream? tls, NpgsqlConnectionStringBuilder settings)
+/// <param name="wire">The connection.</param>
+/// <param name="tls">Its encryption; null without.</param>
+/// <param name="settings">Who logs in, and how.</param>
+/// <param name="options">Settings for the session, in the form of libpq's <c>options</c>; null for none.</param>
+internal sealed class Authenticator(WireStream wire, SslStream? tls, NpgsqlConnectionStringBuilder settings, string? options)
 {
     private readonly AllowedMethods _allowed = new(settings);
     private Scram? _scram;
     private bool _asked;
+    private bool _isBoundProven;
     private bool _finished;
+
+    /// <summary>The server's process that serves the connection (BackendKeyData); 0 when it did not say.</summary>
+    public int ProcessId { get; private set; }
 
     /// <summary>Logs in to a physical replication connection.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
@@ -32,8 +40,11 @@ internal sealed class Authenticator(WireStream wire, SslStream? tls, NpgsqlConne
                     throw new ServerReportException(ServerReport.Parse(await wire.ReadBodyAsync(cancellationToken).ConfigureAwait(false)));
                 case 'Z' when _finished:
                     return;
+                case 'K' when _finished:
+                    ProcessId = new MessageReader(await wire.ReadBodyAsync(cancellationToken).ConfigureAwait(false)).Int32();
+                    break;
                 case 'N' or 'v':
-                case 'S' or 'K' when _finished:
+                case 'S' when _finished:
                     break;
                 default:
                     throw new ProtocolViolationException($"a message of type '{type}' came during the login");
@@ -51,6 +62,8 @@ internal sealed class Authenticator(WireStream wire, SslStream? tls, NpgsqlConne
                     _allowed.Require("none");
                 if (_scram is not null)
                     throw new LoginRefusedException("it ended the SCRAM exchange without proving that it knows the password");
+                if (settings.ChannelBinding == ChannelBinding.Require && !_isBoundProven)
+                    throw new LoginRefusedException("it let the login pass without binding it to the TLS connection, as the settings require");
                 _finished = true;
                 break;
             case 3:
@@ -71,6 +84,7 @@ internal sealed class Authenticator(WireStream wire, SslStream? tls, NpgsqlConne
             case 12 when _scram is not null:
                 if (!_scram.IsServerProven(data))
                     throw new LoginRefusedException("it could not prove that it knows the password; it may be another server");
+                _isBoundProven = _scram.IsBound;
                 _scram = null;
                 break;
             default:
@@ -128,6 +142,8 @@ internal sealed class Authenticator(WireStream wire, SslStream? tls, NpgsqlConne
         foreach (string text in (ReadOnlySpan<string>)
             ["user", settings.Username!, "database", "replication", "replication", "true", "application_name", settings.ApplicationName!, "client_encoding", "UTF8"])
             body.AddRange(Terminated(text));
+        if (options is not null)
+            body.AddRange([.. Terminated("options"), .. Terminated(options)]);
         body.Add(0);
         return [.. body];
     }

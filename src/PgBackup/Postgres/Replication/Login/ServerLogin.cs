@@ -11,16 +11,19 @@ namespace PgBackup.Postgres.Replication.Login;
 internal static class ServerLogin
 {
     /// <summary>
-    /// The connection, ready for commands. Throws <c>ServerConnectionFailed</c>, <c>AuthenticationFailed</c>, <c>InsufficientPrivilege</c>.
+    /// The connection, ready for commands, and the server's process that serves it (0 when it did not say). Throws <c>ServerConnectionFailed</c>, <c>AuthenticationFailed</c>, <c>InsufficientPrivilege</c>.
     /// </summary>
-    public static async Task<WireStream> OpenAsync(NpgsqlConnectionStringBuilder settings, CancellationToken cancellationToken)
+    /// <param name="settings">Where to, and how.</param>
+    /// <param name="options">Settings for the session, in the form of libpq's <c>options</c>; null for none.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public static async Task<(WireStream Wire, int ProcessId)> OpenAsync(NpgsqlConnectionStringBuilder settings, string? options, CancellationToken cancellationToken)
     {
         if (settings.Host!.Contains(',', StringComparison.Ordinal))
             throw PgErrors.ConnectionSettingsInvalid("a replication connection goes to one host, and several are named.");
         bool tlsFirst = !ServerSocket.IsUnix(settings) && settings.SslMode is not (SslMode.Disable or SslMode.Allow);
         try
         {
-            return await WithinTimeoutAsync(settings, tlsFirst, cancellationToken).ConfigureAwait(false);
+            return await WithinTimeoutAsync(settings, options, tlsFirst, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception error) when (IsExpected(error))
         {
@@ -31,7 +34,7 @@ internal static class ServerLogin
             {
                 try
                 {
-                    return await WithinTimeoutAsync(settings, !tlsFirst, cancellationToken).ConfigureAwait(false);
+                    return await WithinTimeoutAsync(settings, options, !tlsFirst, cancellationToken).ConfigureAwait(false);
                 }
                 catch (Exception second) when (IsExpected(second))
                 {
@@ -46,14 +49,15 @@ internal static class ServerLogin
         error is ServerReportException or LoginRefusedException or ProtocolViolationException or SocketException or IOException or TimeoutException
             or AuthenticationException or CryptographicException or UnauthorizedAccessException;
 
-    private static async Task<WireStream> WithinTimeoutAsync(NpgsqlConnectionStringBuilder settings, bool withTls, CancellationToken cancellationToken)
+    private static async Task<(WireStream Wire, int ProcessId)> WithinTimeoutAsync(
+        NpgsqlConnectionStringBuilder settings, string? options, bool withTls, CancellationToken cancellationToken)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         if (settings.Timeout > 0)
             limit.CancelAfter(TimeSpan.FromSeconds(settings.Timeout));
         try
         {
-            return await ConnectAsync(settings, withTls, limit.Token).ConfigureAwait(false);
+            return await ConnectAsync(settings, options, withTls, limit.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -61,7 +65,8 @@ internal static class ServerLogin
         }
     }
 
-    private static async Task<WireStream> ConnectAsync(NpgsqlConnectionStringBuilder settings, bool withTls, CancellationToken cancellationToken)
+    private static async Task<(WireStream Wire, int ProcessId)> ConnectAsync(
+        NpgsqlConnectionStringBuilder settings, string? options, bool withTls, CancellationToken cancellationToken)
     {
         Stream stream = await ServerSocket.ConnectAsync(settings, cancellationToken).ConfigureAwait(false);
         WireStream? wire = null;
@@ -71,8 +76,9 @@ internal static class ServerLogin
             if (tls is null && withTls && settings.SslMode is not SslMode.Prefer)
                 throw new LoginRefusedException("it has no TLS, which the settings require");
             wire = new WireStream(tls ?? stream);
-            await new Authenticator(wire, tls, settings).RunAsync(cancellationToken).ConfigureAwait(false);
-            return wire;
+            var authenticator = new Authenticator(wire, tls, settings, options);
+            await authenticator.RunAsync(cancellationToken).ConfigureAwait(false);
+            return (wire, authenticator.ProcessId);
         }
         catch
         {

@@ -108,9 +108,27 @@ internal static class TlsUpgrade
         if (Path.GetExtension(path).ToUpperInvariant() is ".PFX" or ".P12")
             return X509CertificateLoader.LoadPkcs12FromFile(path, settings.SslPassword);
         string? key = Choose(settings.SslKey, "PGSSLKEY", "postgresql.key");
-        return settings.SslPassword is { Length: > 0 } password
+        X509Certificate2 certificate = settings.SslPassword is { Length: > 0 } password
             ? X509Certificate2.CreateFromEncryptedPemFile(path, password, key)
             : X509Certificate2.CreateFromPemFile(path, key);
+        return OperatingSystem.IsWindows() ? Imported(certificate) : certificate;
+    }
+
+    // Schannel refuses a key that lives in memory alone (dotnet/runtime#23749).
+    private static X509Certificate2 Imported(X509Certificate2 certificate)
+    {
+        using (certificate)
+        {
+            byte[] bytes = certificate.Export(X509ContentType.Pkcs12);
+            try
+            {
+                return X509CertificateLoader.LoadPkcs12(bytes, null);
+            }
+            finally
+            {
+                CryptographicOperations.ZeroMemory(bytes);
+            }
+        }
     }
 
     private static string? Choose(string? given, string variable, string defaultName)
