@@ -68,7 +68,7 @@ internal sealed class ManifestCheck(ReceivedFiles files)
         {
             TakeEntry(line.TrimEnd((byte)','));
         }
-        catch (JsonException error)
+        catch (Exception error) when (error is JsonException or InvalidOperationException) // The latter: a text that is not UTF-8.
         {
             throw new InvalidDataException("its manifest cannot be read", error);
         }

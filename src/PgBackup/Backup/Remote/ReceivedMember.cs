@@ -1,6 +1,7 @@
 using System.Text;
 using PgBackup.Backup.Reading;
 using PgBackup.Platform;
+using PgBackup.Repository;
 
 namespace PgBackup.Backup.Remote;
 
@@ -16,8 +17,8 @@ internal sealed class ReceivedMember(ServerTarMember header, byte[] path)
     /// <summary>The path below the data directory, in the server's bytes.</summary>
     public byte[] Path => path;
 
-    /// <summary>The name in a backup, with a leading slash; null when it is not UTF-8.</summary>
-    public string? Name { get; } = NameOf(path);
+    /// <summary>The name in a backup, with a leading slash; null when it is not UTF-8. It leads nowhere but into the data directory.</summary>
+    public string? Name { get; } = NameOf(path, header.Kind);
 
     /// <summary>The name for messages.</summary>
     public string Display => Encoding.UTF8.GetString(path);
@@ -46,15 +47,19 @@ internal sealed class ReceivedMember(ServerTarMember header, byte[] path)
         }
     }
 
-    private static string? NameOf(byte[] path)
+    private static string? NameOf(byte[] path, ServerTarKind kind)
     {
+        string name;
         try
         {
-            return "/" + s_strict.GetString(path);
+            // Folders below pg_wal are sent as "./pg_wal/…" (basebackup.c, sendDir).
+            name = "/" + s_strict.GetString(kind == ServerTarKind.Folder && path.AsSpan().StartsWith("./"u8) ? path.AsSpan(2) : path);
         }
         catch (DecoderFallbackException)
         {
             return null;
         }
+        // As a restore takes it, and in no other form: what is not so must not get into a backup.
+        return MemberPath.Normalize(name) == name[1..] && name.Length > 1 ? name : throw new InvalidDataException($"the name '{name}' leads out of the data directory");
     }
 }
