@@ -7,7 +7,7 @@ namespace PgBackup.Backup.Publishing;
 
 /// <summary>
 /// Writes the names of databases and tables with their OIDs, which wal-g's <c>--restore-only</c> looks up (<c>DatabasesByNames</c>). It is a comfort: a
-/// database that cannot be read is told and left out.
+/// database that cannot be read is told and left out, all such in one warning.
 /// </summary>
 internal static class DatabaseNames
 {
@@ -29,6 +29,8 @@ internal static class DatabaseNames
         ORDER BY e.root, e.depth, e.oid
         """;
 
+    private const int MostNamed = 5;
+
     // What is written stays in memory until the writer is flushed.
     private const int FlushFrom = 256 * 1024;
 
@@ -39,6 +41,8 @@ internal static class DatabaseNames
             "SELECT datname, oid::int8 FROM pg_database WHERE datallowconn ORDER BY 1",
             static row => (row.GetString(0), (uint)row.GetInt64(1)),
             cancellationToken).ConfigureAwait(false);
+        List<string> refused = [];
+        PgBackupException? first = null;
         writer.WriteStartObject();
         foreach ((string name, uint oid) in databases)
         {
@@ -48,11 +52,17 @@ internal static class DatabaseNames
             }
             catch (PgBackupException error)
             {
-                log.Warning($"The tables of database '{name}' are not listed in the backup (wal-g --restore-only will not find them): {error.Message}");
+                refused.Add($"'{name}'");
+                first ??= error;
             }
             await writer.FlushAsync(cancellationToken).ConfigureAwait(false);
         }
         writer.WriteEndObject();
+        if (first is null)
+            return;
+        string which = refused.Count == 1 ? $"database {refused[0]}"
+            : $"{refused.Count} databases ({string.Join(", ", refused.Take(MostNamed))}{(refused.Count > MostNamed ? ", …" : "")})";
+        log.Warning($"The tables of {which} are not listed in the backup (wal-g --restore-only will not find them): {first.Message}");
     }
 
     private static async Task WriteDatabaseAsync(
