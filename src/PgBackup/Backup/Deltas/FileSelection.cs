@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using Microsoft.Win32.SafeHandles;
 using PgBackup.Backup.Reading;
 using PgBackup.Platform;
+using PgBackup.Postgres;
 using PgBackup.Postgres.Files;
 using PgBackup.Postgres.Summaries;
 
@@ -27,7 +28,6 @@ internal sealed class FileSelection
     private readonly IOperationLog _log;
     private readonly UnchangedFiles? _unchanged;
     private readonly RelationRules? _rules;
-    private readonly bool _losesMaps;
 
     private FileSelection(DeltaParent? parent, BackupStart start, BackupTarget target, BlockChanges? summaries, PageScan? scan, int workers, IOperationLog log)
     {
@@ -42,7 +42,6 @@ internal sealed class FileSelection
             return;
         _unchanged = new UnchangedFiles(parent.StartTime, parent.IsOfThisHost);
         _rules = new RelationRules(parent, _unchanged, target.DataDirectory);
-        _losesMaps = summaries is null && !target.Traits.HasDataChecksums;
     }
 
     /// <summary>How many visibility maps were left out; see <see cref="SelectMap"/>.</summary>
@@ -51,7 +50,7 @@ internal sealed class FileSelection
     /// <summary>What is said of visibility maps that were left out.</summary>
     public static string MapsWarning(int count) =>
         $"The visibility maps of {count} relations are not in the backup: without data checksums their changes cannot be told from the pages. "
-        + "A restored cluster is right without them and VACUUM makes them anew; with data checksums, or WAL summaries, they are kept.";
+        + "A restored cluster is right without them and VACUUM makes them anew; with data checksums they are kept.";
 
     /// <summary>Finds out in which way changes can be found: from WAL summaries, else by reading pages.</summary>
     public static async Task<FileSelection> PrepareAsync(
@@ -120,7 +119,7 @@ internal sealed class FileSelection
             return Now(SelectedMember.Whole(entry));
         RelationPath relation = RelationPath.Classify(entry.MemberName[1..]);
         ParentFile? found = _parent.Files.Find(entry.MemberName);
-        if (_losesMaps && relation is { Kind: DataFileKind.Relation, Fork: RelationFork.VisibilityMap })
+        if (relation is { Kind: DataFileKind.Relation, Fork: RelationFork.VisibilityMap } && MapsCannotBeTrusted(_target.Traits, _summaries, found))
             return Now(SelectMap(entry, found));
         if (found is not { } known)
             return Now(SelectedMember.Whole(entry));
@@ -182,6 +181,12 @@ internal sealed class FileSelection
             ? Skipped(entry, known)
             : new SelectedMember(entry, MemberForm.Increment, increment);
     }
+
+    /// <summary>
+    /// True for a visibility map that may know more than the pages of the chain: in a cluster without data checksums, when pages are chosen by their LSNs, and from then on for as long as
+    /// the chain does without the map.
+    /// </summary>
+    public static bool MapsCannotBeTrusted(ClusterTraits traits, BlockChanges? summaries, ParentFile? map) => !traits.HasDataChecksums && (summaries is null || map is null);
 
     /// <summary>
     /// A visibility map in a cluster without data checksums. Setting a bit of it marks the heap's page without moving that page's LSN (visibilitymap.c,

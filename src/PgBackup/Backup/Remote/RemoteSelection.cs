@@ -19,7 +19,6 @@ internal sealed class RemoteSelection
     private readonly BackupTarget _target;
     private readonly BlockChanges? _summaries;
     private readonly UnchangedFiles _unchanged;
-    private readonly bool _losesMaps;
     private readonly HashSet<string> _madeAnew = new(StringComparer.Ordinal);
     private readonly HashSet<string> _resting = new(StringComparer.Ordinal);
     private string _database = "";
@@ -30,7 +29,6 @@ internal sealed class RemoteSelection
         _target = target;
         _summaries = summaries;
         _unchanged = new UnchangedFiles(parent.StartTime, isOfThisHost: false); // The parent may be a standby's or the primary's.
-        _losesMaps = summaries is null && !target.Traits.HasDataChecksums;
         Scan = new PageScan(parent.StartLsn, null, new RateLimiter(null));
     }
 
@@ -60,7 +58,8 @@ internal sealed class RemoteSelection
     /// <summary>True for a visibility map that cannot be told from its past; see <see cref="FileSelection"/>.</summary>
     public bool LeavesOut(ReceivedMember member, RelationPath relation)
     {
-        if (!_losesMaps || relation is not { Kind: DataFileKind.Relation, Fork: RelationFork.VisibilityMap })
+        if (relation is not { Kind: DataFileKind.Relation, Fork: RelationFork.VisibilityMap }
+            || !FileSelection.MapsCannotBeTrusted(_target.Traits, _summaries, _parent.Files.Find(member.Name!)))
             return false;
         int fork = member.Name!.LastIndexOf("_vm", StringComparison.Ordinal);
         if (_parent.Files.Find(member.Name[..fork]) is null)

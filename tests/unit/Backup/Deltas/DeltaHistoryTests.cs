@@ -13,6 +13,7 @@ public sealed class DeltaHistoryTests
     [InlineData(Way.Scan)]
     [InlineData(Way.ScanWithoutChecksums)]
     [InlineData(Way.Summaries)]
+    [InlineData(Way.Mixed)]
     public Task AnyHistoryRestores(Way way) => RunAsync(way, Random.Shared.Next(), deltas: 3);
 
     [Theory]
@@ -20,6 +21,7 @@ public sealed class DeltaHistoryTests
     [InlineData(Way.Scan)]
     [InlineData(Way.ScanWithoutChecksums)]
     [InlineData(Way.Summaries)]
+    [InlineData(Way.Mixed)]
     public async Task LongChainsRestore(Way way)
     {
         for (int round = 0; round < 10; round++)
@@ -58,6 +60,7 @@ public sealed class DeltaHistoryTests
     [InlineData(Way.Scan)]
     [InlineData(Way.ScanWithoutChecksums)]
     [InlineData(Way.Summaries)]
+    [InlineData(Way.Mixed)]
     public Task AnyHistoryRestoresWhenTheServerSendsIt(Way way) => RunAsync(way, Random.Shared.Next(), deltas: 3, sent: true);
 
     /// <summary>How changes are found.</summary>
@@ -66,6 +69,9 @@ public sealed class DeltaHistoryTests
         Scan,
         ScanWithoutChecksums,
         Summaries,
+
+        /// <summary>Now by summaries, now by scan, without checksums.</summary>
+        Mixed,
     }
 
     private static async Task RunAsync(Way way, int seed, int deltas, bool sent = false)
@@ -78,6 +84,11 @@ public sealed class DeltaHistoryTests
         for (int i = 0; i <= deltas; i++)
         {
             await history.StepAsync(random.Next(1, 12));
+            if (way == Way.Mixed)
+            {
+                await source.Cluster.ExecuteAsync($"ALTER SYSTEM SET summarize_wal = {(random.Next(3) == 0 ? "off" : "on")}");
+                await source.Cluster.ExecuteAsync("SELECT pg_reload_conf()");
+            }
             string content = await ClusterContent.DescribeAsync(source.Cluster.ConnectionStringFor);
             BackupOptions request = source.Options with
             {
@@ -101,9 +112,9 @@ public sealed class DeltaHistoryTests
 
     private static PostgresClusterOptions OptionsFor(Way way) => new()
     {
-        Tools = way == Way.Summaries ? PostgresTools.OfMajor(17) : PostgresTools.OfMajor(15),
-        DataChecksums = way == Way.Scan,
-        Settings = way == Way.Summaries ? new Dictionary<string, string> { ["summarize_wal"] = "on" } : [],
+        Tools = way is Way.Summaries or Way.Mixed ? PostgresTools.OfMajor(17) : PostgresTools.OfMajor(15),
+        DataChecksums = way is Way.Scan or Way.Summaries,
+        Settings = way is Way.Summaries or Way.Mixed ? new Dictionary<string, string> { ["summarize_wal"] = "on" } : [],
     };
 
     private static async Task CompareAsync(BackedUpCluster source, string name, string? content, string told, bool toTheEnd = false)
