@@ -18,6 +18,7 @@ internal sealed class IncrementFrames(BackupRepository repository) : IDisposable
     private readonly Dictionary<(DeferredPart Part, int Frame), LinkedListNode<Entry>> _entries = [];
     private readonly LinkedList<Entry> _order = []; // The one that was used last comes first.
     private long _bytes;
+    private long _discarded;
 
     /// <summary>Begins to fetch a frame that will be needed soon; a store may be far away.</summary>
     public void Prefetch(DeferredPart part, int frame, CancellationToken cancellationToken)
@@ -77,7 +78,13 @@ internal sealed class IncrementFrames(BackupRepository repository) : IDisposable
             _order.RemoveLast();
             _entries.Remove((last.Value.Part, last.Value.Frame));
             _bytes -= last.Value.Bytes;
+            _discarded += last.Value.Bytes;
         }
+        if (_discarded <= Bound)
+            return;
+        // Arrays of megabytes are collected late, when several times the bound has gathered: a small heap seems worth no full collection to the runtime.
+        _discarded = 0;
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: false);
     }
 
     private async Task<byte[]> ReadAsync(DeferredPart part, int frame, CancellationToken cancellationToken)
