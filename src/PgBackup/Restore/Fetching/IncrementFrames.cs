@@ -11,7 +11,7 @@ namespace PgBackup.Restore.Fetching;
 /// </summary>
 internal sealed class IncrementFrames(BackupRepository repository) : IDisposable
 {
-    private const long Bound = 96 << 20;
+    private const long Bound = 48 << 20;
 
     private readonly FrameDecoder _decoder = new();
     private readonly Lock _lock = new();
