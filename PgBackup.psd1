@@ -15,6 +15,7 @@
         'PgBackup.Backups.Format.ps1xml'
         'PgBackup.Configuration.Format.ps1xml'
         'PgBackup.Repositories.Format.ps1xml'
+        'PgBackup.Wal.Format.ps1xml'
     )
     TypesToProcess         = @()
     FunctionsToExport      = @()

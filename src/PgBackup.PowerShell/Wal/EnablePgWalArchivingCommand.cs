@@ -5,7 +5,7 @@ using PgBackup.Postgres.Server;
 using PgBackup.PowerShell.Parameters;
 using PgBackup.PowerShell.Pipeline;
 using PgBackup.Repository;
-using PgBackup.Wal;
+using PgBackup.Wal.Archiving;
 
 namespace PgBackup.PowerShell.Wal;
 

@@ -4,7 +4,7 @@ using PgBackup.Errors;
 using PgBackup.Postgres.Server;
 using PgBackup.PowerShell.Pipeline;
 using PgBackup.Repository;
-using PgBackup.Wal;
+using PgBackup.Wal.Status;
 
 namespace PgBackup.PowerShell.Wal;
 

@@ -3,7 +3,7 @@ using PgBackup.Configuration;
 using PgBackup.Errors;
 using PgBackup.PowerShell.Pipeline;
 using PgBackup.Repository;
-using PgBackup.Wal;
+using PgBackup.Wal.Push;
 
 namespace PgBackup.PowerShell.Wal;
 

@@ -7,7 +7,8 @@ using PgBackup.Restore.Fetching;
 using PgBackup.Tests.Kit;
 using PgBackup.Tests.Restore;
 using PgBackup.Tests.Wal;
-using PgBackup.Wal;
+using PgBackup.Wal.Fetch;
+using PgBackup.Wal.Push;
 
 namespace PgBackup.Tests.Backup;
 

@@ -5,7 +5,7 @@ using PgBackup.Storage;
 using PgBackup.Storage.S3;
 using PgBackup.Tests.Kit.Stores;
 using PgBackup.Tests.Restore;
-using PgBackup.Wal;
+using PgBackup.Wal.Push;
 
 namespace PgBackup.Tests.Buckets;
 

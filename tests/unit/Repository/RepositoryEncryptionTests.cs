@@ -10,7 +10,8 @@ using PgBackup.Storage;
 using PgBackup.Tests.Kit;
 using PgBackup.Tests.Restore;
 using PgBackup.Tests.Wal;
-using PgBackup.Wal;
+using PgBackup.Wal.Fetch;
+using PgBackup.Wal.Push;
 
 namespace PgBackup.Tests.Repository;
 

@@ -9,7 +9,8 @@ using PgBackup.Restore.Planning;
 using PgBackup.Storage;
 using PgBackup.Tests.Kit;
 using PgBackup.Tests.Wal;
-using PgBackup.Wal;
+using PgBackup.Wal.Fetch;
+using PgBackup.Wal.Push;
 
 namespace PgBackup.Tests.Restore;
 

@@ -3,7 +3,10 @@ using PgBackup.Errors;
 using PgBackup.Postgres.Server;
 using PgBackup.Repository;
 using PgBackup.Tests.Kit;
-using PgBackup.Wal;
+using PgBackup.Wal.Archiving;
+using PgBackup.Wal.Fetch;
+using PgBackup.Wal.Push;
+using PgBackup.Wal.Status;
 
 namespace PgBackup.Tests.Wal;
 

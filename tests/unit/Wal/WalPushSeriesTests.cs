@@ -3,7 +3,7 @@ using PgBackup.Errors;
 using PgBackup.Repository;
 using PgBackup.Storage;
 using PgBackup.Tests.Kit;
-using PgBackup.Wal;
+using PgBackup.Wal.Push;
 
 namespace PgBackup.Tests.Wal;
 

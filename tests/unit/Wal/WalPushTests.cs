@@ -3,7 +3,8 @@ using PgBackup.Codecs;
 using PgBackup.Errors;
 using PgBackup.Repository;
 using PgBackup.Tests.Kit;
-using PgBackup.Wal;
+using PgBackup.Wal.Fetch;
+using PgBackup.Wal.Push;
 
 namespace PgBackup.Tests.Wal;
 

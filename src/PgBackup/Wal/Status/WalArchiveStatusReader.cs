@@ -4,7 +4,7 @@ using PgBackup.Errors;
 using PgBackup.Postgres.Server;
 using PgBackup.Repository;
 
-namespace PgBackup.Wal;
+namespace PgBackup.Wal.Status;
 
 /// <summary>Asks the server and the repository how archiving is.</summary>
 public static class WalArchiveStatusReader

@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using PgBackup.Repository;
 
-namespace PgBackup.Wal;
+namespace PgBackup.Wal.Push;
 
 /// <summary>Pushes of many files, several of them at once.</summary>
 public static class WalPushSeries

@@ -3,7 +3,7 @@ using PgBackup.Codecs;
 using PgBackup.Repository;
 using PgBackup.Storage;
 
-namespace PgBackup.Wal;
+namespace PgBackup.Wal.Push;
 
 /// <summary>Writes a WAL file as an object: compressed on several cores, then encrypted where there is a key.</summary>
 internal static class WalObjectEncoder

@@ -1,7 +1,7 @@
 using PgBackup.Errors;
 using PgBackup.Repository;
 
-namespace PgBackup.Wal;
+namespace PgBackup.Wal.Fetch;
 
 /// <summary>
 /// What PostgreSQL reads out of the end of a <c>restore_command</c>: 1 means "not there", which ends a recovery without harm; 126 and more stop the server, which is

@@ -6,7 +6,7 @@ using PgBackup.Postgres.WalRecords;
 using PgBackup.Repository;
 using PgBackup.Repository.Documents;
 
-namespace PgBackup.Wal;
+namespace PgBackup.Wal.Fetch;
 
 /// <summary>Takes WAL files out of the archive: what <c>restore_command</c> does.</summary>
 public static class WalFetch

@@ -5,7 +5,7 @@ using PgBackup.Postgres.Server;
 using PgBackup.Repository;
 using PgBackup.Repository.Documents;
 
-namespace PgBackup.Wal;
+namespace PgBackup.Wal.Archiving;
 
 /// <summary>
 /// Turns WAL archiving on by ALTER SYSTEM: first a plan, then the changes (PostgreSQL documentation, "Setting Up WAL Archiving").

@@ -4,7 +4,7 @@ using PgBackup.Configuration.Handover;
 using PgBackup.Errors;
 using PgBackup.Postgres.Server;
 
-namespace PgBackup.Wal;
+namespace PgBackup.Wal.Archiving;
 
 /// <summary>The server's account, and what that account can really read: the server itself is asked.</summary>
 public static class CommandAccess

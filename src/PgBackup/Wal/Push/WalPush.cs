@@ -5,7 +5,7 @@ using PgBackup.Repository;
 using PgBackup.Repository.Documents;
 using PgBackup.Storage;
 
-namespace PgBackup.Wal;
+namespace PgBackup.Wal.Push;
 
 /// <summary>Puts WAL files into the archive: what <c>archive_command</c> does.</summary>
 public static class WalPush

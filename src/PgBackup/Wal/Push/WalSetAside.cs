@@ -1,7 +1,7 @@
 using PgBackup.Repository;
 using PgBackup.Storage;
 
-namespace PgBackup.Wal;
+namespace PgBackup.Wal.Push;
 
 /// <summary>Keeps objects that stand in the way of archiving but cannot be read: somebody may still want to look at them.</summary>
 internal static class WalSetAside

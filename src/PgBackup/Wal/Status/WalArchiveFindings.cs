@@ -1,4 +1,4 @@
-namespace PgBackup.Wal;
+namespace PgBackup.Wal.Status;
 
 /// <summary>Judges what was found of archiving.</summary>
 internal sealed class WalArchiveFindings
