@@ -39,6 +39,9 @@ public sealed record RepositorySettings(StorageSettings Storage, CompressionMeth
     /// <summary>On which backup of the newest chain a delta rests.</summary>
     public DeltaOrigin DeltaOrigin { get; init; }
 
+    /// <summary>How the native command works ahead of the server.</summary>
+    public WalSettings Wal { get; init; } = new();
+
     /// <summary>Each value and where it came from.</summary>
     public IReadOnlyList<ConfigurationValue> Values { get; init; } = [];
 
@@ -50,7 +53,8 @@ public sealed record RepositorySettings(StorageSettings Storage, CompressionMeth
 
     /// <summary>
     /// Takes the repository from the arguments, PGBACKUP_REPOSITORY, the configuration file's default, WALG_FILE_PREFIX or WALG_S3_PREFIX; then each setting from the arguments, what
-    /// the configuration file says of this repository, the environment: WALG_COMPRESSION_METHOD, WALG_ZSTD_LEVEL, WALG_DELTA_MAX_STEPS, WALG_DELTA_ORIGIN, WALG_LIBSODIUM_…, and for a bucket what
+    /// the configuration file says of this repository, the environment: WALG_COMPRESSION_METHOD, WALG_ZSTD_LEVEL, WALG_DELTA_MAX_STEPS, WALG_DELTA_ORIGIN,
+    /// TOTAL_BG_UPLOADED_LIMIT, WALG_DOWNLOAD_CONCURRENCY, WALG_PREFETCH_DIR, WALG_LIBSODIUM_…, and for a bucket what
     /// <see cref="S3SettingsReader"/> names.
     /// Throws <c>RepositoryNotGiven</c>, <c>RepositoryAmbiguous</c>, <c>RepositoryNameUnknown</c>, <c>RepositoryLocationInvalid</c>, <c>RepositoryKindNotSupported</c>,
     /// <c>SettingInvalid</c>, what <see cref="EncryptionSettings.Resolve"/> throws, and <c>ConfigurationInvalid</c> and its like.
@@ -74,6 +78,12 @@ public sealed record RepositorySettings(StorageSettings Storage, CompressionMeth
         {
             DeltaMaxSteps = layers.Take("delta.maxSteps", null, setting => (int?)SettingText.Number(setting, 0, 1000), null, "WALG_DELTA_MAX_STEPS"),
             DeltaOrigin = layers.Take("delta.origin", null, SettingText.DeltaOrigin, DeltaOrigin.Latest, "WALG_DELTA_ORIGIN"),
+            Wal = new WalSettings
+            {
+                ReadAhead = layers.Take("wal.readAhead", null, SettingText.FilesAhead, WalSettings.DefaultReadAhead, "TOTAL_BG_UPLOADED_LIMIT"),
+                Prefetch = layers.Take("wal.prefetch", null, SettingText.FilesAhead, WalSettings.DefaultPrefetch, "WALG_DOWNLOAD_CONCURRENCY"),
+                SpoolFolder = layers.Take("wal.spool", null, setting => (string?)SettingText.Folder(setting), null, "WALG_PREFETCH_DIR"),
+            },
         };
         bool isChosen = arguments.EncryptionKey is not null || layers.FileHas("encryption.keyFile");
         GpgSettings? pgp = isChosen ? null : EncryptionSettings.ResolvePgp(environment);

@@ -51,6 +51,10 @@ internal static partial class SettingText
 
     public static int Concurrency(Setting setting) => Number(setting, 1, 256);
 
+    public static int FilesAhead(Setting setting) => Number(setting, 0, 1024);
+
+    public static string Folder(Setting setting) => Path.IsPathFullyQualified(setting.Text) ? Line(setting) : throw PgErrors.SettingInvalid(setting, "the full path of a folder");
+
     public static string SslMode(Setting setting) =>
         setting.Text.Replace("-", "", StringComparison.Ordinal).ToLowerInvariant() is "disable" or "allow" or "prefer" or "require" or "verifyca" or "verifyfull"
             ? setting.Text

@@ -36,6 +36,9 @@ internal static partial class ConfigurationKeys
         ["compressionLevel"] = setting => SettingText.CompressionLevel(setting),
         ["delta.maxSteps"] = setting => SettingText.Number(setting, 0, 1000),
         ["delta.origin"] = setting => SettingText.DeltaOrigin(setting),
+        ["wal.readAhead"] = setting => SettingText.FilesAhead(setting),
+        ["wal.prefetch"] = setting => SettingText.FilesAhead(setting),
+        ["wal.spool"] = setting => SettingText.Line(setting),
         ["encryption.keyFile"] = setting => SettingText.Line(setting),
         ["encryption.keyTransform"] = setting => SettingText.Transform(setting),
     };
@@ -52,12 +55,15 @@ internal static partial class ConfigurationKeys
         ["dataDirectory"] = setting => SettingText.Line(setting),
     };
 
+    private static readonly string[] s_everywhere = ["delta", "wal", "encryption"];
+
     /// <summary>Those that only a bucket has.</summary>
     public static readonly string[] OfBuckets =
-        [.. Repository.Keys.Except(["location", "compression", "compressionLevel", "delta.maxSteps", "delta.origin", "encryption.keyFile", "encryption.keyTransform"], StringComparer.Ordinal)];
+        [.. Repository.Keys.Where(static key => key is not ("location" or "compression" or "compressionLevel")
+            && !s_everywhere.Contains(key.Split('.')[0]))];
 
     /// <summary>Those that name a file or a folder, which is relative to the configuration file.</summary>
-    public static readonly string[] Paths = ["credentialsFile", "customerKeyFile", "caCertificateFile", "encryption.keyFile", "passwordFile", "dataDirectory"];
+    public static readonly string[] Paths = ["credentialsFile", "customerKeyFile", "caCertificateFile", "encryption.keyFile", "wal.spool", "passwordFile", "dataDirectory"];
 
     /// <summary>How a secret is to be given in place of a name that would hold it in plain text; null for any other name.</summary>
     public static string? InsteadOf(string name, bool ofServer) => !SecretName().IsMatch(name) ? null

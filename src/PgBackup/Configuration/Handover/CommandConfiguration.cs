@@ -99,6 +99,7 @@ public sealed class CommandConfiguration
 
     // A folder with nothing but defaults and perhaps a key file is told in the command itself.
     internal static bool NeedsFile(RepositorySettings settings) => settings.Name is not null || settings.Storage is S3Settings || IsGivenKey(settings)
+        || settings.Wal != new WalSettings()
         || settings.Values.Any(value => value.Name.StartsWith("compression", StringComparison.Ordinal) && value.Source != ConfigurationValue.DefaultSource);
 
     private static bool IsOfFileAlone(RepositorySettings settings) => settings.Name is not null && settings.Values.All(

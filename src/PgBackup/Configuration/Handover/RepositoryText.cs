@@ -30,6 +30,7 @@ internal static class RepositoryText
         if (settings.Compression != CompressionMethod.Zstd)
             Add("compression", settings.Compression.ToString().ToLowerInvariant());
         Add("compressionLevel", settings.CompressionLevel?.ToString(CultureInfo.InvariantCulture));
+        AddWal(settings.Wal, Add, text);
         if (references.KeyFile is not null)
         {
             text.Append("    encryption:\n");
@@ -37,6 +38,18 @@ internal static class RepositoryText
             Add("keyTransform", references.KeyTransform, "      ");
         }
         return text.ToString();
+    }
+
+    private static void AddWal(WalSettings wal, Action<string, string?, string> add, StringBuilder text)
+    {
+        if (wal == new WalSettings())
+            return;
+        text.Append("    wal:\n");
+        if (wal.ReadAhead != WalSettings.DefaultReadAhead)
+            add("readAhead", wal.ReadAhead.ToString(CultureInfo.InvariantCulture), "      ");
+        if (wal.Prefetch != WalSettings.DefaultPrefetch)
+            add("prefetch", wal.Prefetch.ToString(CultureInfo.InvariantCulture), "      ");
+        add("spool", wal.SpoolFolder, "      ");
     }
 
     private static void AddBucket(S3Settings s3, RepositoryReferences references, Action<string, string?, string> write, StringBuilder text)

@@ -14,7 +14,7 @@ public static class WalFetch
     private const int BufferSize = 1 << 20;
 
     // One name for each destination: what a killed fetch left is overwritten by the next one.
-    private const string TemporarySuffix = ".pgbackup-part";
+    internal const string TemporarySuffix = ".pgbackup-part";
 
     /// <summary>
     /// Writes the file to <paramref name="destination"/> (a path, or a folder to put it into under its name), whole and durable or not at all; what is there is replaced.

@@ -7,53 +7,71 @@ using PgBackup.Storage;
 
 namespace PgBackup.Wal.Push;
 
-/// <summary>Puts WAL files into the archive: what <c>archive_command</c> does.</summary>
-public static class WalPush
+/// <summary>Puts WAL files into the archive: what <c>archive_command</c> does. One for all files of a server, which may be pushed side by side.</summary>
+/// <param name="repository">Where to.</param>
+/// <param name="log">Where to say what is done.</param>
+public sealed class WalPush(BackupRepository repository, IOperationLog? log = null)
 {
     // Whoever loses a race looks again; each round means that another pusher got on.
     private const int Attempts = 5;
+
+    private readonly IOperationLog _log = log ?? OperationLog.None;
+    private readonly Lock _lock = new();
+    private readonly Dictionary<ulong, Task> _admissions = [];
+
+    /// <summary>Stores one file, as <see cref="PushAsync(string, CancellationToken)"/> does.</summary>
+    public static Task<WalPushResult> PushAsync(BackupRepository repository, string path, IOperationLog? log = null, CancellationToken cancellationToken = default) =>
+        new WalPush(repository, log).PushAsync(path, cancellationToken);
 
     /// <summary>
     /// Stores one file (a segment, <c>.history</c>, <c>.backup</c>, <c>.partial</c>) and returns when it is durable and was read back. The same content again succeeds.
     /// Throws <c>WalFileNameInvalid</c>, <c>WalFileUnreadable</c>, <c>WalFileInvalid</c>, <c>WalFileChanged</c>, <c>WalContentConflict</c>, <c>ClusterIdentityMismatch</c>,
     /// <c>WalWriteNotConfirmed</c>, what <see cref="RepositoryEncryption.ProveForWritingAsync"/> throws, and what the store throws.
     /// </summary>
-    /// <param name="repository">Where to.</param>
     /// <param name="path">The file; its name says what it is.</param>
-    /// <param name="log">Where to say what is done.</param>
     /// <param name="cancellationToken">Stops it; nothing half-written is left visible.</param>
-    public static async Task<WalPushResult> PushAsync(
-        BackupRepository repository, string path, IOperationLog? log = null, CancellationToken cancellationToken = default)
+    public async Task<WalPushResult> PushAsync(string path, CancellationToken cancellationToken = default)
     {
         long start = Stopwatch.GetTimestamp();
-        log ??= OperationLog.None;
         using LocalWalFile local = LocalWalFile.Open(path);
-        ClusterIdentity? cluster = local.Header is { } header
-            ? new ClusterIdentity(header.SystemIdentifier, header.MajorVersion, header.SegmentSize.Bytes, DateTimeOffset.UtcNow)
-            : null;
         // Only looking, beside the proof that must go before any writing.
         Task<IReadOnlyList<ArchivedWalFile>> finding = WalArchive.FindAsync(repository, local.Name, cancellationToken);
-        await Task.WhenAll(RepositoryAdmission.RequireAsync(repository, cluster, newLineage: false, cancellationToken), finding).ConfigureAwait(false);
+        await Task.WhenAll(AdmitAsync(local, cancellationToken), finding).ConfigureAwait(false);
         for (int attempt = 1; ; attempt++)
         {
             try
             {
                 IReadOnlyList<ArchivedWalFile> found = await (attempt == 1 ? finding : WalArchive.FindAsync(repository, local.Name, cancellationToken)).ConfigureAwait(false);
-                if (await TryPushAsync(repository, local, found, log, cancellationToken).ConfigureAwait(false) is (var stored, var status))
-                    return Result(repository, local, stored, status, Stopwatch.GetElapsedTime(start));
+                if (await TryPushAsync(local, found, cancellationToken).ConfigureAwait(false) is (var stored, var status))
+                    return Result(local, stored, status, Stopwatch.GetElapsedTime(start));
             }
             catch (PgBackupException error) when (error.Id == "ObjectExists" && attempt < Attempts)
             {
-                log.Debug($"Another pusher stored {local.Name} first; comparing.");
+                _log.Debug($"Another pusher stored {local.Name} first; comparing.");
             }
             if (attempt == Attempts)
                 throw PgErrors.ObjectExists(repository.Location, RepositoryLayout.WalKey(local.Name.Name, repository.Compression));
         }
     }
 
+    // Once for each cluster: everybody else waits for that, because the first one may make the repository's own records.
+    private Task AdmitAsync(LocalWalFile local, CancellationToken cancellationToken)
+    {
+        ClusterIdentity? cluster = local.Header is { } header
+            ? new ClusterIdentity(header.SystemIdentifier, header.MajorVersion, header.SegmentSize.Bytes, DateTimeOffset.UtcNow)
+            : null;
+        lock (_lock)
+        {
+            ulong identifier = cluster?.SystemIdentifier ?? 0;
+            if (!_admissions.TryGetValue(identifier, out Task? admission))
+                _admissions[identifier] = admission = RepositoryAdmission.RequireAsync(repository, cluster, newLineage: false, cancellationToken);
+            return admission;
+        }
+    }
+
     /// <summary>One round; null when others changed the archive meanwhile.</summary>
-    private static async Task<(ArchivedWalFile Stored, WalPushStatus Status)?> TryPushAsync(
-        BackupRepository repository, LocalWalFile local, IReadOnlyList<ArchivedWalFile> there, IOperationLog log, CancellationToken cancellationToken)
+    private async Task<(ArchivedWalFile Stored, WalPushStatus Status)?> TryPushAsync(
+        LocalWalFile local, IReadOnlyList<ArchivedWalFile> there, CancellationToken cancellationToken)
     {
         ArchivedWalFile? same = null;
         var damaged = new List<ArchivedWalFile>();
@@ -78,10 +96,10 @@ public static class WalPush
         foreach (ArchivedWalFile bad in damaged)
         {
             string copy = await WalSetAside.CopyAsync(repository, bad, cancellationToken).ConfigureAwait(false);
-            log.Warning($"The object '{bad.Object.Key}' cannot be read; it was copied to '{copy}' and is replaced.");
+            _log.Warning($"The object '{bad.Object.Key}' cannot be read; it was copied to '{copy}' and is replaced.");
         }
         if (same is null)
-            same = await StoreAsync(repository, local, damaged, cancellationToken).ConfigureAwait(false);
+            same = await StoreAsync(local, damaged, cancellationToken).ConfigureAwait(false);
         else if (damaged.Count == 0)
             return (same.Value, WalPushStatus.AlreadyStored);
         if (same is null)
@@ -96,8 +114,7 @@ public static class WalPush
     }
 
     /// <summary>Writes the object, over a damaged one of the same name; null when that one changed meanwhile.</summary>
-    private static async Task<ArchivedWalFile?> StoreAsync(
-        BackupRepository repository, LocalWalFile local, List<ArchivedWalFile> damaged, CancellationToken cancellationToken)
+    private async Task<ArchivedWalFile?> StoreAsync(LocalWalFile local, List<ArchivedWalFile> damaged, CancellationToken cancellationToken)
     {
         CompressionMethod method = repository.Compression;
         string key = RepositoryLayout.WalKey(local.Name.Name, method);
@@ -115,13 +132,13 @@ public static class WalPush
         var stored = new ArchivedWalFile(local.Name, method, new StoredObject(key, length, DateTimeOffset.UtcNow));
         if (isProven ? local.HasChanged : await StoredWalJudge.JudgeAsync(repository, stored, local, cancellationToken).ConfigureAwait(false) != StoredWalState.Same)
             throw local.HasChanged ? PgErrors.WalFileChanged(local.Path) : PgErrors.WalWriteNotConfirmed(repository.Location, key);
-        await RequireAloneAsync(repository, stored, local, damaged, cancellationToken).ConfigureAwait(false);
+        await RequireAloneAsync(stored, local, damaged, cancellationToken).ConfigureAwait(false);
         return stored;
     }
 
     /// <summary>The condition of the put guards one name only; a pusher with another codec may have stored other content in the same instant.</summary>
-    private static async Task RequireAloneAsync(
-        BackupRepository repository, ArchivedWalFile stored, LocalWalFile local, List<ArchivedWalFile> damaged, CancellationToken cancellationToken)
+    private async Task RequireAloneAsync(
+        ArchivedWalFile stored, LocalWalFile local, List<ArchivedWalFile> damaged, CancellationToken cancellationToken)
     {
         foreach (ArchivedWalFile other in await WalArchive.FindAsync(repository, local.Name, cancellationToken).ConfigureAwait(false))
         {
@@ -134,7 +151,7 @@ public static class WalPush
         }
     }
 
-    private static WalPushResult Result(BackupRepository repository, LocalWalFile local, ArchivedWalFile stored, WalPushStatus status, TimeSpan duration) => new()
+    private WalPushResult Result(LocalWalFile local, ArchivedWalFile stored, WalPushStatus status, TimeSpan duration) => new()
     {
         Name = local.Name.Name,
         Kind = local.Name.Kind,

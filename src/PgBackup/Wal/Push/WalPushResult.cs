@@ -11,6 +11,9 @@ public enum WalPushStatus
 
     /// <summary>The file was stored in place of an object that could not be read; that one was set aside.</summary>
     Replaced,
+
+    /// <summary>An earlier push had stored the file ahead; its object was seen to be there.</summary>
+    StoredAhead,
 }
 
 /// <summary>One WAL file that is safe in the repository: durable, and confirmed by reading it back.</summary>

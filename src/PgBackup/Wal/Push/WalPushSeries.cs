@@ -7,27 +7,27 @@ namespace PgBackup.Wal.Push;
 public static class WalPushSeries
 {
     /// <summary>How many files are under way at once: enough to hide what a store at a distance takes for each, few enough for memory.</summary>
-    private const int FilesAtOnce = 4;
+    internal const int FilesAtOnce = 4;
 
     /// <summary>
-    /// Stores the files and tells each in the order given. The first one goes alone, because it may make the repository's own records. The first failure in that order ends
-    /// the series; of the files behind it up to three may be stored by then. Throws what <see cref="WalPush.PushAsync"/> throws.
+    /// Stores the files and tells each in the order given. The first failure in that order ends
+    /// the series; of the files behind it up to three may be stored by then. Throws what <see cref="WalPush.PushAsync(string, CancellationToken)"/> throws.
     /// </summary>
     public static async IAsyncEnumerable<WalPushResult> PushAsync(
         BackupRepository repository, IReadOnlyList<string> paths, IOperationLog? log = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var push = new WalPush(repository, log);
         var running = new Queue<Task<WalPushResult>>(FilesAtOnce);
         try
         {
             int next = 0;
             while (next < paths.Count || running.Count > 0)
             {
-                int most = next == 0 ? 1 : FilesAtOnce;
-                for (; next < paths.Count && running.Count < most; next++)
+                for (; next < paths.Count && running.Count < FilesAtOnce; next++)
                 {
                     string path = paths[next];
-                    running.Enqueue(Task.Run(() => WalPush.PushAsync(repository, path, log, stop.Token), CancellationToken.None));
+                    running.Enqueue(Task.Run(() => push.PushAsync(path, stop.Token), CancellationToken.None));
                 }
                 WalPushResult result = await running.Peek().ConfigureAwait(false);
                 _ = running.Dequeue();
