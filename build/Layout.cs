@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
 
 namespace PgBackup.Build;
@@ -24,6 +25,13 @@ internal static partial class Layout
 
     /// <summary>The small host's program.</summary>
     public static string Host => Path.Combine(HostFolder, OperatingSystem.IsWindows() ? "pgbackup-host.exe" : "pgbackup-host");
+
+    /// <summary>The name by which packages call this system.</summary>
+    public static string Platform { get; } =
+        $"{(OperatingSystem.IsWindows() ? "win" : OperatingSystem.IsMacOS() ? "osx" : "linux")}-{RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant()}";
+
+    /// <summary>The file name of the native command.</summary>
+    public static string NativeCommand => OperatingSystem.IsWindows() ? "pgbackup-wal.exe" : "pgbackup-wal";
 
     /// <summary>The module's manifest.</summary>
     public static string Manifest => Path.Combine(Root, "PgBackup.psd1");

@@ -8,6 +8,13 @@ internal static class Prerequisites
     /// <summary>A PostgreSQL server with pgbench.</summary>
     public static readonly Need[] Server = [new("postgresql", HasServerProgram("postgres")), new("postgresql-contrib", HasServerProgram("pgbench"))];
 
+    /// <summary>What links a program that is compiled ahead of time.</summary>
+    public static readonly Need[] Linker =
+    [
+        new("gcc", () => Run.Which("clang") is not null || Run.Which("gcc") is not null),
+        new("zlib1g-dev", static () => File.Exists("/usr/include/zlib.h")),
+    ];
+
     /// <summary>Programs that read what we write.</summary>
     public static readonly Need[] Codecs =
     [
@@ -24,6 +31,10 @@ internal static class Prerequisites
         new("zstd", () => Run.Which("zstd") is not null),
         new("time", () => Run.Which("time") is not null),
     ];
+
+    /// <summary>True when the needs are met, or could be.</summary>
+    public static bool CanHave(params Need[] needs) =>
+        Array.TrueForAll(needs, static n => n.IsMet()) || (Run.Which("apt-get") is not null && (Environment.IsPrivilegedProcess || Run.Which("sudo") is not null));
 
     /// <summary>Installs the packages whose need is not met.</summary>
     public static async Task EnsureAsync(params Need[] needs)

@@ -24,13 +24,29 @@ internal sealed class BuildModuleTask : BuildTask
         await PublishAsync("src/PgBackup/PgBackup.csproj", Path.Combine(work, "engine"));
         await PublishAsync("src/PgBackup.Loader/PgBackup.Loader.csproj", Path.Combine(work, "loader"));
         await PublishAsync("src/PgBackup.PowerShell/PgBackup.PowerShell.csproj", Path.Combine(work, "cmdlets"));
+        bool hasNative = await PublishNativeAsync(work);
         FileTree.Recreate(Layout.HostFolder);
         await PublishAsync("tests/host/PgBackup.Host.csproj", Layout.HostFolder);
         Stage(work);
         Directory.Delete(work, recursive: true);
         HelpStage.Write(Layout.Module);
         Console.WriteLine($"The module is in {Layout.Module}");
+        if (!hasNative)
+            Console.WriteLine("It has no pgbackup-wal: that needs clang or gcc and the headers of zlib (Debian: apt-get install gcc zlib1g-dev). The server's commands are PowerShell scripts then.");
         return 0;
+    }
+
+    // For this system only: a native program is linked by the system's own tools.
+    private static async Task<bool> PublishNativeAsync(string work)
+    {
+        if (OperatingSystem.IsLinux())
+        {
+            if (!Prerequisites.CanHave(Prerequisites.Linker))
+                return false;
+            await Prerequisites.EnsureAsync(Prerequisites.Linker);
+        }
+        await Run.OkAsync("dotnet", "publish", "src/PgBackup.Wal/PgBackup.Wal.csproj", "-c", Configuration, "-r", Layout.Platform, "-o", Path.Combine(work, "native"), "--nologo", "-v", "quiet");
+        return true;
     }
 
     private static Task PublishAsync(string project, string target) =>
@@ -49,6 +65,9 @@ internal sealed class BuildModuleTask : BuildTask
         string runtimes = Path.Combine(work, "engine", "runtimes");
         foreach (string folder in Directory.GetDirectories(runtimes).Where(d => s_systems.Contains(Path.GetFileName(d).Split('-')[0])))
             FileTree.Copy(folder, Path.Combine(engine, "runtimes", Path.GetFileName(folder)));
+        // Beside the native libraries that it loads.
+        foreach (string program in Directory.Exists(Path.Combine(work, "native")) ? Directory.GetFiles(Path.Combine(work, "native"), Layout.NativeCommand) : [])
+            File.Copy(program, Path.Combine(engine, "runtimes", Layout.Platform, "native", Layout.NativeCommand));
         FileTree.Copy(Layout.Combine("module"), Layout.Module);
         foreach (string file in new[] { "PgBackup.psd1", "LICENSE", "THIRD-PARTY-NOTICES.md", "CHANGELOG.md" })
             File.Copy(Layout.Combine(file), Path.Combine(Layout.Module, file));

@@ -144,7 +144,7 @@ public abstract class PgRestoreCmdlet : PgRepositoryCmdlet
             ?? (Platform.Posix.IsRoot ? CommandAccount.Named("postgres") : null)
             ?? CommandAccount.Current();
         Handover = CommandConfiguration.Plan(Settings, account, ServerConfigPath is null ? null : ResolveFolder(ServerConfigPath), CommandConfiguration.RestoreFileName(destination));
-        return EntryCommand.For(EntryScripts.FolderFor(this), Handover).RestoreCommand;
+        return EntryCommand.For(EntryProgram.In(EntryScripts.FolderFor(this)), Handover).RestoreCommand;
     }
 
     private RestoreTarget Target() => ParameterSetName switch

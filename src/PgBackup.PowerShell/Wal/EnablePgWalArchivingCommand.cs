@@ -66,14 +66,14 @@ public sealed class EnablePgWalArchivingCommand : PgServerCmdlet
             await WalArchiving.RequireIdentityAsync(session, BackupRepository.Open(_settings), cancellationToken);
             configuration = CommandConfiguration.Plan(_settings, await CommandAccess.AccountOfAsync(session, _settings, cancellationToken), _serverConfigPath);
             configuration.RequireUsable();
-            entry = EntryCommand.For(_scripts!, configuration);
+            entry = EntryCommand.For(EntryProgram.In(_scripts!), configuration);
         }
         WalArchivingPlan plan = await WalArchiving.PlanAsync(session, ArchiveCommand ?? entry!.ArchiveCommand, ArchiveTimeout, cancellationToken);
         foreach (string warning in plan.Warnings)
             pipeline.Log.Warning(warning);
         if (entry is not null && WalArchiving.KeyWarning(entry) is { } keyWarning)
             pipeline.Log.Warning(keyWarning);
-        if (configuration is not null && !await HandOverAsync(session, configuration, pipeline, cancellationToken))
+        if (configuration is not null && !await HandOverAsync(session, entry!, configuration, pipeline, cancellationToken))
             plan = plan with { Settings = [.. plan.Settings.Where(setting => setting.Name != "archive_command")] };
 
         var confirmed = new List<WalArchivingSetting>();
@@ -93,7 +93,7 @@ public sealed class EnablePgWalArchivingCommand : PgServerCmdlet
     }
 
     // False when a file was declined, without which the command must not be set. Under -WhatIf everything is declined, and all there is to show is shown.
-    private async Task<bool> HandOverAsync(ServerSession session, CommandConfiguration configuration, IPipeline pipeline, CancellationToken cancellationToken)
+    private async Task<bool> HandOverAsync(ServerSession session, EntryCommand entry, CommandConfiguration configuration, IPipeline pipeline, CancellationToken cancellationToken)
     {
         bool confirmed = true;
         foreach (PlannedFile file in configuration.Files)
@@ -105,7 +105,7 @@ public sealed class EnablePgWalArchivingCommand : PgServerCmdlet
             pipeline.Log.Warning($"A secret for the server's account was written to '{file.Path}' (0600), to which the configuration '{configuration.ConfigPath}' refers.");
         if (configuration.ConfigPath is { } path)
             pipeline.Log.Information($"archive_command uses the configuration '{path}'.");
-        await CommandAccess.ProveAsync(session, configuration, cancellationToken);
+        await CommandAccess.ProveAsync(session, entry, configuration, cancellationToken);
         return true;
     }
 }

@@ -4,15 +4,12 @@ using PgBackup.Errors;
 namespace PgBackup.Configuration;
 
 /// <summary>
-/// The commands by which PostgreSQL calls the module's entry scripts: <c>archive_command</c> and <c>restore_command</c>, quoted for the shell that the
+/// The commands by which PostgreSQL calls the module: <c>archive_command</c> and <c>restore_command</c>, quoted for the shell that the
 /// server uses (sh; cmd on Windows) and for PostgreSQL, which expands <c>%</c>. No secret stands in them: a key comes from a file or from the
 /// server's environment.
 /// </summary>
 public sealed record EntryCommand
 {
-    /// <summary>The variable that names the program for the entry scripts; it must take <c>-NoProfile -NonInteractive -File script arguments</c> as pwsh does.</summary>
-    public const string ProgramVariable = "PGBACKUP_POWERSHELL";
-
     private const string ArchiveScript = "pgbackup-archive.ps1";
     private const string RestoreScript = "pgbackup-restore-wal.ps1";
 
@@ -21,27 +18,22 @@ public sealed record EntryCommand
     /// <summary>
     /// Takes full paths. Throws <c>EntryPathUnusable</c> for a path that no quoting can carry through the server's configuration and its shell.
     /// </summary>
-    /// <param name="program">The program that runs PowerShell scripts.</param>
-    /// <param name="scriptFolder">The module's folder of entry scripts.</param>
+    /// <param name="program">What PostgreSQL starts.</param>
     /// <param name="repository">The repository.</param>
-    public EntryCommand(string program, string scriptFolder, string repository)
-        : this(program, scriptFolder, repository, OperatingSystem.IsWindows())
+    public EntryCommand(EntryProgram program, string repository)
+        : this(program, repository, OperatingSystem.IsWindows())
     {
     }
 
-    internal EntryCommand(string program, string scriptFolder, string repository, bool windows)
+    internal EntryCommand(EntryProgram program, string repository, bool windows)
     {
         _windows = windows;
         Program = program;
-        ScriptFolder = scriptFolder;
         Repository = repository;
     }
 
-    /// <summary>The program that runs PowerShell scripts.</summary>
-    public string Program { get; }
-
-    /// <summary>The folder of the entry scripts.</summary>
-    public string ScriptFolder { get; }
+    /// <summary>What PostgreSQL starts.</summary>
+    public EntryProgram Program { get; }
 
     /// <summary>The repository.</summary>
     public string Repository { get; }
@@ -57,29 +49,26 @@ public sealed record EntryCommand
 
     /// <summary>
     /// True when the key is known from the environment alone (WALG_LIBSODIUM_KEY): the server's environment must have it too, and the
-    /// scripts refuse to run without, because WAL in plain text would betray who encrypts.
+    /// commands refuse to run without, because WAL in plain text would betray who encrypts.
     /// </summary>
     public bool RequireKey { get; init; }
 
     /// <summary>The value for <c>archive_command</c>; the server puts the segment's path (relative to the data directory) in place of %p.</summary>
-    public string ArchiveCommand => Command(ArchiveScript, "%p");
+    public string ArchiveCommand => Program is ScriptProgram script ? Script(script, ArchiveScript, "%p") : Native("push", "%p");
 
     /// <summary>
-    /// The value for <c>restore_command</c>; the server puts the file's name in place of %f and its destination in place of %p. It ends with 1 only when the script said
-    /// that the file is not there (74): whatever else goes wrong (no PowerShell, a crash) must not look like the end of the archive.
+    /// The value for <c>restore_command</c>; the server puts the file's name in place of %f and its destination in place of %p. A script's ends with 1 only when the script said
+    /// that the file is not there (74): whatever else goes wrong (no PowerShell, a crash) must not look like the end of the archive. The native command never ends with 1 for anything else,
+    /// and the shell's own codes and those of signals are 126 and more.
     /// </summary>
-    public string RestoreCommand => Command(RestoreScript, "%f", "%p") + (_windows
+    public string RestoreCommand => Program is not ScriptProgram script ? Native("fetch", "%f", "%p") : Script(script, RestoreScript, "%f", "%p") + (_windows
         ? " || (if errorlevel 75 (exit 126) else (if errorlevel 74 (exit 1) else (exit 126)))"
         : " || case $? in 74) exit 1;; 143) exit 143;; *) exit 126;; esac");
 
-    /// <summary>
-    /// The commands for a repository, with the program of <see cref="FindProgram()"/>. Throws <c>PowerShellNotFound</c>, <c>EntryPathUnusable</c>.
-    /// </summary>
-    /// <param name="scriptFolder">The module's folder of entry scripts.</param>
+    /// <summary>The commands for a repository. Throws <c>EntryPathUnusable</c>.</summary>
+    /// <param name="program">What PostgreSQL starts.</param>
     /// <param name="configuration">What the commands are told of the repository.</param>
-    public static EntryCommand For(string scriptFolder, CommandConfiguration configuration) => For(scriptFolder, configuration, FindProgram());
-
-    internal static EntryCommand For(string scriptFolder, CommandConfiguration configuration, string program) => new(program, scriptFolder, configuration.Repository)
+    public static EntryCommand For(EntryProgram program, CommandConfiguration configuration) => new(program, configuration.Repository)
     {
         ConfigPath = configuration.ConfigPath,
         KeyPath = configuration.KeyPath,
@@ -87,48 +76,41 @@ public sealed record EntryCommand
         RequireKey = configuration.RequireKey,
     };
 
-    /// <summary>
-    /// The program that runs the entry scripts: what PGBACKUP_POWERSHELL names, else the pwsh that runs this, else the pwsh on the PATH.
-    /// Throws <c>PowerShellNotFound</c>.
-    /// </summary>
-    public static string FindProgram() => FindProgram(Environment.ProcessPath, Environment.GetEnvironmentVariable);
-
-    internal static string FindProgram(string? running, Func<string, string?> environment)
+    private string Native(string verb, params ReadOnlySpan<string> placeholders)
     {
-        if (environment(ProgramVariable) is { Length: > 0 } named)
-            return File.Exists(named) ? Path.GetFullPath(named) : throw PgErrors.PowerShellPathInvalid(named);
-        if (running is not null && string.Equals(Path.GetFileNameWithoutExtension(running), "pwsh", StringComparison.OrdinalIgnoreCase))
-            return running;
-        string file = OperatingSystem.IsWindows() ? "pwsh.exe" : "pwsh";
-        foreach (string folder in (environment("PATH") ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries))
-        {
-            string candidate = Path.Combine(folder, file);
-            if (Path.IsPathFullyQualified(candidate) && File.Exists(candidate))
-                return candidate;
-        }
-        throw PgErrors.PowerShellNotFound();
+        List<string> parts = [Quote(((NativeProgram)Program).Path), verb];
+        AddPlaceholders(parts, placeholders);
+        AddOptions(parts, "--config", "--repository", "--key-file", "--key-transform", "--require-key");
+        return string.Join(' ', parts);
     }
 
-    private string Command(string script, params ReadOnlySpan<string> placeholders)
+    private string Script(ScriptProgram program, string script, params ReadOnlySpan<string> placeholders)
     {
         // Not Path.Combine: a command for Windows can be asked for elsewhere.
         string separator = _windows ? "\\" : "/";
-        var parts = new List<string>
-        {
-            Quote(Program), "-NoProfile", "-NonInteractive", "-File", Quote(ScriptFolder.TrimEnd('/', '\\') + separator + script),
-        };
+        List<string> parts = [Quote(program.PowerShell), "-NoProfile", "-NonInteractive", "-File", Quote(program.Folder.TrimEnd('/', '\\') + separator + script)];
+        AddPlaceholders(parts, placeholders);
+        AddOptions(parts, "-ConfigPath", "-Repository", "-KeyPath", "-KeyTransform", "-RequireKey");
+        return string.Join(' ', parts);
+    }
+
+    private void AddPlaceholders(List<string> parts, ReadOnlySpan<string> placeholders)
+    {
         foreach (string placeholder in placeholders)
             parts.Add(_windows ? $"\"{placeholder}\"" : $"'{placeholder}'");
+    }
+
+    private void AddOptions(List<string> parts, string config, string repository, string keyPath, string keyTransform, string requireKey)
+    {
         if (ConfigPath is not null)
-            parts.AddRange(["-ConfigPath", Quote(ConfigPath)]);
-        parts.AddRange(["-Repository", Quote(Repository)]);
+            parts.AddRange([config, Quote(ConfigPath)]);
+        parts.AddRange([repository, Quote(Repository)]);
         if (KeyPath is not null)
-            parts.AddRange(["-KeyPath", Quote(KeyPath)]);
+            parts.AddRange([keyPath, Quote(KeyPath)]);
         if (KeyTransform is not null)
-            parts.AddRange(["-KeyTransform", Quote(KeyTransform)]);
+            parts.AddRange([keyTransform, Quote(KeyTransform)]);
         if (RequireKey)
-            parts.Add("-RequireKey");
-        return string.Join(' ', parts);
+            parts.Add(requireKey);
     }
 
     private string Quote(string text)

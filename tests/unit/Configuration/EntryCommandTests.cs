@@ -12,7 +12,7 @@ public sealed class EntryCommandTests
     [Fact]
     public void ArchiveCommandCallsTheScriptWithThePathAndTheRepository()
     {
-        var command = new EntryCommand("/usr/bin/pwsh", "/opt/PgBackup/scripts", "/srv/repo", windows: false);
+        var command = new EntryCommand(new ScriptProgram("/usr/bin/pwsh", "/opt/PgBackup/scripts"), "/srv/repo", windows: false);
         Assert.Equal(
             "'/usr/bin/pwsh' -NoProfile -NonInteractive -File '/opt/PgBackup/scripts/pgbackup-archive.ps1' '%p' -Repository '/srv/repo'",
             command.ArchiveCommand);
@@ -25,11 +25,11 @@ public sealed class EntryCommandTests
     [Fact]
     public void WindowsGetsDoubleQuotes()
     {
-        var command = new EntryCommand(@"C:\Program Files\PowerShell\7\pwsh.exe", @"C:\Mod\scripts\", @"D:\a repo\", windows: true);
+        var command = new EntryCommand(new ScriptProgram(@"C:\Program Files\PowerShell\7\pwsh.exe", @"C:\Mod\scripts\"), @"D:\a repo\", windows: true);
         Assert.Equal(
             @"""C:\Program Files\PowerShell\7\pwsh.exe"" -NoProfile -NonInteractive -File ""C:\Mod\scripts\pgbackup-archive.ps1"" ""%p"" -Repository ""D:\a repo\\""",
             command.ArchiveCommand);
-        var error = Assert.Throws<PgBackupException>(() => new EntryCommand("pwsh.exe", @"C:\s", @"D:\50%\repo", windows: true).ArchiveCommand);
+        var error = Assert.Throws<PgBackupException>(() => new EntryCommand(new ScriptProgram("pwsh.exe", @"C:\s"), @"D:\50%\repo", windows: true).ArchiveCommand);
         Assert.Equal("EntryPathUnusable", error.Id);
     }
 
@@ -38,7 +38,7 @@ public sealed class EntryCommandTests
     [InlineData("/a\rb")]
     public void LineBreaksAreRefused(string path)
     {
-        Assert.Equal("EntryPathUnusable", Assert.Throws<PgBackupException>(() => new EntryCommand("/p", "/s", path, windows: false).ArchiveCommand).Id);
+        Assert.Equal("EntryPathUnusable", Assert.Throws<PgBackupException>(() => new EntryCommand(new ScriptProgram("/p", "/s"), path, windows: false).ArchiveCommand).Id);
     }
 
     [Fact]
@@ -48,7 +48,7 @@ public sealed class EntryCommandTests
         Prop.ForAll(ArbMap.Default.ArbFor<NonEmptyString>(), (NonEmptyString text) =>
         {
             string path = "/" + string.Concat(text.Get.Where(c => !char.IsControl(c) && !char.IsSurrogate(c)));
-            string shell = Expand(new EntryCommand("/bin/echo", "/s", path, windows: false) { KeyPath = path }.ArchiveCommand, "pg_wal/X");
+            string shell = Expand(new EntryCommand(new ScriptProgram("/bin/echo", "/s"), path, windows: false) { KeyPath = path }.ArchiveCommand, "pg_wal/X");
             return Arguments(shell)[^3..].SequenceEqual([path, "-KeyPath", path]);
         }).QuickCheckThrowOnFailure();
     }
@@ -59,7 +59,7 @@ public sealed class EntryCommandTests
         string[] paths = ["/it's", "/a b", "/100%", "/%p%f", "/$HOME`id`\\", "/\"q\"", "/;rm -rf *", "/ü€"];
         foreach (string path in paths)
         {
-            var command = new EntryCommand("/usr/bin/printf", "%s|", path, windows: false);
+            var command = new EntryCommand(new ScriptProgram("/usr/bin/printf", "%s|"), path, windows: false);
             string shell = Expand(command.ArchiveCommand.Replace("-NoProfile -NonInteractive -File", "", StringComparison.Ordinal), "pg_wal/X")
                 .Replace("'%s|/pgbackup-archive.ps1'", "'%s|'", StringComparison.Ordinal);
             ToolResult result = await ToolProcess.RunAsync(new ProcessStartInfo("/bin/sh", ["-c", shell]));
@@ -80,7 +80,7 @@ public sealed class EntryCommandTests
         string program = folder.Combine("it's pwsh");
         File.WriteAllText(program, $"#!/bin/sh\n{body}\n");
         File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserExecute);
-        string command = new EntryCommand(program, "/s", "/r", windows: false).RestoreCommand;
+        string command = new EntryCommand(new ScriptProgram(program, "/s"), "/r", windows: false).RestoreCommand;
         Assert.Equal(expected, (await ToolProcess.RunAsync(new ProcessStartInfo("/bin/sh", ["-c", Expand(command, "pg_wal/RECOVERYXLOG")]))).ExitCode);
         File.Delete(program);
         Assert.Equal(126, (await ToolProcess.RunAsync(new ProcessStartInfo("/bin/sh", ["-c", Expand(command, "pg_wal/RECOVERYXLOG")]))).ExitCode);
@@ -97,14 +97,14 @@ public sealed class EntryCommandTests
         var environment = new Dictionary<string, string?> { ["PATH"] = folder.Path };
         string? Read(string name) => environment.GetValueOrDefault(name);
 
-        Assert.Equal("/opt/pwsh", EntryCommand.FindProgram("/opt/pwsh", Read));
-        Assert.Equal(onPath, EntryCommand.FindProgram("/usr/bin/dotnet", Read));
-        environment[EntryCommand.ProgramVariable] = own;
-        Assert.Equal(own, EntryCommand.FindProgram("/opt/pwsh", Read));
-        environment[EntryCommand.ProgramVariable] = folder.Combine("missing");
-        Assert.Equal("PowerShellNotFound", Assert.Throws<PgBackupException>(() => EntryCommand.FindProgram("/opt/pwsh", Read)).Id);
+        Assert.Equal("/opt/pwsh", EntryProgram.FindPowerShell("/opt/pwsh", Read));
+        Assert.Equal(onPath, EntryProgram.FindPowerShell("/usr/bin/dotnet", Read));
+        environment[EntryProgram.Variable] = own;
+        Assert.Equal(own, EntryProgram.FindPowerShell("/opt/pwsh", Read));
+        environment[EntryProgram.Variable] = folder.Combine("missing");
+        Assert.Equal("PowerShellNotFound", Assert.Throws<PgBackupException>(() => EntryProgram.FindPowerShell("/opt/pwsh", Read)).Id);
         environment.Clear();
-        Assert.Equal("PowerShellNotFound", Assert.Throws<PgBackupException>(() => EntryCommand.FindProgram(null, Read)).Id);
+        Assert.Equal("PowerShellNotFound", Assert.Throws<PgBackupException>(() => EntryProgram.FindPowerShell(null, Read)).Id);
     }
 
     // PostgreSQL: BuildArchiveCommand / replace_percent_placeholders.

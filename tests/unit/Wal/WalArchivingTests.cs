@@ -156,8 +156,8 @@ public sealed class WalArchivingTests : IAsyncLifetime
     [Fact]
     public void AKeyInTheEnvironmentIsWarnedOf()
     {
-        Assert.Null(WalArchiving.KeyWarning(new EntryCommand("/p", "/s", "/r")));
-        Assert.Contains("WALG_LIBSODIUM_KEY", WalArchiving.KeyWarning(new EntryCommand("/p", "/s", "/r") { RequireKey = true }), StringComparison.Ordinal);
+        Assert.Null(WalArchiving.KeyWarning(new EntryCommand(new NativeProgram("/p"), "/r")));
+        Assert.Contains("WALG_LIBSODIUM_KEY", WalArchiving.KeyWarning(new EntryCommand(new NativeProgram("/p"), "/r") { RequireKey = true }), StringComparison.Ordinal);
     }
 
     private Task<ServerSession> OpenAsync() => ServerSession.OpenAsync(new ServerConnectionSettings { ConnectionString = _cluster.ConnectionString });

@@ -25,12 +25,13 @@ public static class CommandAccess
     /// Has the server read a byte of each file that its commands need: it sees access lists, namespaces and protections of its service that nobody else does. Only the number of bytes comes back.
     /// A role that may not have files read proves nothing, and is no error. Throws <c>CommandFileUnreadable</c>.
     /// </summary>
-    public static async Task ProveAsync(ServerSession session, CommandConfiguration configuration, CancellationToken cancellationToken = default)
+    public static async Task ProveAsync(ServerSession session, EntryCommand command, CommandConfiguration configuration, CancellationToken cancellationToken = default)
     {
         if (!await session.ScalarAsync<bool>("SELECT has_function_privilege('pg_read_binary_file(text,bigint,bigint,boolean)', 'execute')"
             + " AND (pg_has_role('pg_read_server_files', 'member') OR (SELECT rolsuper FROM pg_roles WHERE rolname = current_user))", cancellationToken).ConfigureAwait(false))
             return;
-        foreach (string path in configuration.NeededFiles.Distinct())
+        IEnumerable<string> files = command.Program is NativeProgram native ? [native.Path, .. configuration.NeededFiles] : configuration.NeededFiles;
+        foreach (string path in files.Distinct())
         {
             bool isRead;
             try

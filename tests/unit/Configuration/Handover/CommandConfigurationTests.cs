@@ -31,7 +31,7 @@ public sealed class CommandConfigurationTests : IDisposable
         _environment["WALG_LIBSODIUM_KEY_TRANSFORM"] = "hex";
         plan = Plan(new RepositoryArguments { Repository = "/srv/repo" });
         plan.RequireUsable();
-        Assert.EndsWith($" -Repository '/srv/repo' -KeyPath '{key}' -KeyTransform 'hex'", EntryCommand.For("/s", plan, "/p").ArchiveCommand, StringComparison.Ordinal);
+        Assert.EndsWith($" -Repository '/srv/repo' -KeyPath '{key}' -KeyTransform 'hex'", EntryCommand.For(new ScriptProgram("/p", "/s"), plan).ArchiveCommand, StringComparison.Ordinal);
         File.SetUnixFileMode(key, (UnixFileMode)0b110_000_000);
         Assert.Equal("CommandFileUnreadable", Assert.Throws<PgBackupException>(Plan(new RepositoryArguments { Repository = "/srv/repo" }).RequireUsable).Id);
     }
@@ -40,13 +40,13 @@ public sealed class CommandConfigurationTests : IDisposable
     public void AKeyOfTheEnvironmentIsOnlyRequired()
     {
         _environment["WALG_LIBSODIUM_KEY"] = "canary-canary-canary-canary";
-        string command = EntryCommand.For("/s", Plan(new RepositoryArguments { Repository = "/srv/repo" }), "/p").RestoreCommand;
+        string command = EntryCommand.For(new ScriptProgram("/p", "/s"), Plan(new RepositoryArguments { Repository = "/srv/repo" })).RestoreCommand;
         Assert.Contains(" -RequireKey ", command, StringComparison.Ordinal);
         Assert.DoesNotContain("canary", command, StringComparison.Ordinal);
         // The same text is another key under another transform.
         _environment["WALG_LIBSODIUM_KEY"] = new string('a', 64);
         _environment["WALG_LIBSODIUM_KEY_TRANSFORM"] = "hex";
-        Assert.Contains(" -KeyTransform 'hex'", EntryCommand.For("/s", Plan(new RepositoryArguments { Repository = "/srv/repo" }), "/p").ArchiveCommand, StringComparison.Ordinal);
+        Assert.Contains(" -KeyTransform 'hex'", EntryCommand.For(new ScriptProgram("/p", "/s"), Plan(new RepositoryArguments { Repository = "/srv/repo" })).ArchiveCommand, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -150,7 +150,7 @@ public sealed class CommandConfigurationTests : IDisposable
         CommandConfiguration plan = Plan(arguments);
         plan.RequireUsable();
         Assert.Equal((config, "orders", 0), (plan.ConfigPath, plan.Repository, plan.Files.Count));
-        Assert.Contains($" -ConfigPath '{config}' -Repository 'orders'", EntryCommand.For("/s", plan, "/p").ArchiveCommand, StringComparison.Ordinal);
+        Assert.Contains($" -ConfigPath '{config}' -Repository 'orders'", EntryCommand.For(new ScriptProgram("/p", "/s"), plan).ArchiveCommand, StringComparison.Ordinal);
         // Something that the file does not say must be said in another one.
         Assert.Equal(Target, Plan(arguments with { Region = "eu" }).ConfigPath);
         File.SetUnixFileMode(secret, (UnixFileMode)0b110_000_000);
