@@ -183,7 +183,7 @@ Describe 'Archiving on a real server' {
     It 'shows a plan and changes nothing with -WhatIf' {
         $plan = Enable-PgWalArchiving @connection -Repository $repository -WhatIf
         ($plan | Where-Object Name -EQ archive_mode).Needs | Should -Be 'Restart'
-        ($plan | Where-Object Name -EQ archive_command).NewValue | Should -Match "pgbackup-archive\.ps1' '%p'"
+        ($plan | Where-Object Name -EQ archive_command).NewValue | Should -Match "pgbackup-wal' push '%p' --repository"
         Invoke-TestSql $cluster "SELECT count(*) FROM pg_file_settings WHERE name LIKE 'archive%'" | Should -Be '0'
         (Get-PgWalArchiveStatus @connection -Repository $repository).Status | Should -Be 'Off'
     }

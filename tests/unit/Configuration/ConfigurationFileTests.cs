@@ -31,6 +31,7 @@ public sealed class ConfigurationFileTests
             compression: zstd
             compressionLevel: 3
             delta: { maxSteps: 6, origin: latest_full }
+            wal: { readAhead: 16, prefetch: 4, spool: /var/spool/pgbackup }
             encryption: { keyFile: ~/main.key, keyTransform: base64 }
           local:
             location: ../backups

@@ -13,7 +13,9 @@ public sealed class WalPrefetcher
     private const long MostBytes = 512L << 20;
     private const int FilesAtOnce = 3;
 
-    private static readonly TimeSpan s_glance = TimeSpan.FromMilliseconds(5);
+    // A server that replays asks many times a second; one that waits for new WAL does not.
+    private static readonly TimeSpan s_glance = TimeSpan.FromMilliseconds(5), s_slowGlance = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan s_quiet = TimeSpan.FromSeconds(2);
 
     /// <summary>So long nobody has to ask until it ends; a segment whose replay takes longer is fetched directly.</summary>
     private static readonly TimeSpan s_idle = TimeSpan.FromSeconds(60);
@@ -68,7 +70,7 @@ public sealed class WalPrefetcher
                 isAtEnd |= await CollectAsync().ConfigureAwait(false);
                 if (!isAtEnd)
                     Start(window, stop.Token);
-                await Task.Delay(s_glance, cancellationToken).ConfigureAwait(false);
+                await Task.Delay(DateTime.UtcNow - idleSince < s_quiet ? s_glance : s_slowGlance, cancellationToken).ConfigureAwait(false);
             }
         }
         finally
