@@ -97,7 +97,7 @@ internal sealed class ObjectCopier
                 }
             }
             if (!isProven)
-                await RequireSameAsync(item, hash.GetCurrentHashAsUInt128(), reading, cancellationToken).ConfigureAwait(false);
+                await RequireSameAsync(item, hash.GetCurrentHashAsUInt128(), cancellationToken).ConfigureAwait(false);
         }
         finally
         {
@@ -107,21 +107,9 @@ internal sealed class ObjectCopier
     }
 
     /// <summary>Reads the copy back.</summary>
-    private async Task RequireSameAsync(StoredObject item, UInt128 expected, byte[] buffer, CancellationToken cancellationToken)
+    private async Task RequireSameAsync(StoredObject item, UInt128 expected, CancellationToken cancellationToken)
     {
-        var hash = new XxHash128();
-        long total = 0;
-        Stream content = await _target.OpenReadAsync(item.Key, cancellationToken: cancellationToken).ConfigureAwait(false);
-        await using (content.ConfigureAwait(false))
-        {
-            int read;
-            while ((read = await FillAsync(content, buffer, cancellationToken).ConfigureAwait(false)) > 0)
-            {
-                hash.Append(buffer.AsSpan(0, read));
-                total += read;
-            }
-        }
-        if (total == item.Size && hash.GetCurrentHashAsUInt128() == expected)
+        if (await _target.HoldsAsync(item.Key, item.Size, expected, cancellationToken).ConfigureAwait(false))
             return;
         await _target.DeleteAsync([item.Key], CancellationToken.None).ConfigureAwait(false); // The next run would take it for whole.
         throw PgErrors.CopyNotConfirmed(_target.Location, item.Key, "what was read back was not what had been written; it was removed again.");

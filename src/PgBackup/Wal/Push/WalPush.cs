@@ -128,10 +128,14 @@ public sealed class WalPush(BackupRepository repository, IOperationLog? log = nu
                 return null;
             condition = PutCondition.None;
         }
-        (long length, bool isProven) = await WalObjectEncoder.PutAsync(repository, key, local, condition, cancellationToken).ConfigureAwait(false);
+        long length = await WalObjectEncoder.PutAsync(repository, key, local, condition, cancellationToken).ConfigureAwait(false);
         var stored = new ArchivedWalFile(local.Name, method, new StoredObject(key, length, DateTimeOffset.UtcNow));
-        if (isProven ? local.HasChanged : await StoredWalJudge.JudgeAsync(repository, stored, local, cancellationToken).ConfigureAwait(false) != StoredWalState.Same)
-            throw local.HasChanged ? PgErrors.WalFileChanged(local.Path) : PgErrors.WalWriteNotConfirmed(repository.Location, key);
+        if (local.HasChanged)
+        {
+            // What is there now is neither what the file was nor what it is: the next push would be refused for ever.
+            await repository.Store.DeleteAsync([key], CancellationToken.None).ConfigureAwait(false);
+            throw PgErrors.WalFileChanged(local.Path);
+        }
         await RequireAloneAsync(stored, local, damaged, cancellationToken).ConfigureAwait(false);
         return stored;
     }
