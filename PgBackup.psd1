@@ -29,11 +29,13 @@
         'Get-PgRecoveryWindow'
         'Get-PgRestorePlan'
         'Get-PgWalArchiveStatus'
+        'Get-PgWalSegment'
         'New-PgBackupKey'
         'Push-PgWal'
         'Restore-PgPointInTime'
         'Restore-PgWal'
         'Test-PgBackupRepository'
+        'Test-PgWalArchive'
     )
     VariablesToExport      = @()
     AliasesToExport        = @()

@@ -8,8 +8,12 @@ namespace PgBackup.Repository;
 /// </summary>
 public sealed class WalInventory
 {
+    // What a packed time counts from, in minutes: 24 bits of them last 31 years.
+    private static readonly DateTimeOffset s_epoch = new(2015, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
     private readonly Dictionary<TimelineId, SortedSegments> _timelines = [];
     private readonly List<TimelineId> _histories = [];
+    private readonly List<ArchivedWalFile> _backupHistories = [];
 
     private WalInventory()
     {
@@ -17,6 +21,9 @@ public sealed class WalInventory
 
     /// <summary>The timelines that have a history file, in order.</summary>
     public IReadOnlyList<TimelineId> Histories => _histories;
+
+    /// <summary>The notes that base backups have left, in no promised order; few.</summary>
+    public IReadOnlyList<ArchivedWalFile> BackupHistories => _backupHistories;
 
     /// <summary>The timelines that have segments, in order.</summary>
     public IEnumerable<TimelineId> Timelines => _timelines.Keys.Order();
@@ -31,6 +38,8 @@ public sealed class WalInventory
                 inventory.Add(item);
             else if (item.File.Kind == WalFileKind.History && !inventory._histories.Contains(item.File.Timeline))
                 inventory._histories.Add(item.File.Timeline);
+            else if (item.File.Kind == WalFileKind.BackupHistory)
+                inventory._backupHistories.Add(item);
         }
         inventory._histories.Sort();
         foreach (SortedSegments segments in inventory._timelines.Values)
@@ -46,7 +55,7 @@ public sealed class WalInventory
 
     /// <summary>The object of a segment; null when it is not there. Of several the one that wal-g's fetch would take.</summary>
     public string? KeyOf(WalSegmentName segment) => Find(segment) is not { } entry ? null
-        : RepositoryLayout.WalKey(segment.ToString(), (CompressionMethod)entry.Method) + (entry.HasDot ? "." : "");
+        : KeyOf(segment, entry);
 
     /// <summary>The newest segment of a timeline; null when it has none.</summary>
     public WalSegmentName? LastOf(TimelineId timeline, WalSegmentSize size) =>
@@ -56,6 +65,18 @@ public sealed class WalInventory
 
     /// <summary>How many segments a timeline has, those that are there twice counted twice.</summary>
     internal int CountOf(TimelineId timeline) => _timelines.TryGetValue(timeline, out SortedSegments? segments) ? segments.Count : 0;
+
+    /// <summary>The object at a place of a timeline.</summary>
+    internal string KeyAt(TimelineId timeline, int place) => KeyOf(At(timeline, place), _timelines[timeline][place]);
+
+    /// <summary>The stored bytes of the object at a place.</summary>
+    internal long SizeAt(TimelineId timeline, int place) => _timelines[timeline][place].Size;
+
+    /// <summary>How the object at a place is compressed.</summary>
+    internal CompressionMethod MethodAt(TimelineId timeline, int place) => (CompressionMethod)_timelines[timeline][place].Method;
+
+    /// <summary>When the object at a place was stored, cut to the minute.</summary>
+    internal DateTimeOffset StoredTimeAt(TimelineId timeline, int place) => s_epoch.AddMinutes(_timelines[timeline][place].Minute);
 
     /// <summary>A timeline's segment by its place in their order.</summary>
     internal WalSegmentName At(TimelineId timeline, int place)
@@ -73,6 +94,7 @@ public sealed class WalInventory
     {
         var part = new WalInventory();
         part._histories.AddRange(_histories);
+        part._backupHistories.AddRange(_backupHistories);
         foreach ((TimelineId timeline, SortedSegments all) in _timelines)
         {
             var kept = new SortedSegments();
@@ -87,6 +109,9 @@ public sealed class WalInventory
         return part;
     }
 
+    private static string KeyOf(WalSegmentName segment, Entry entry) =>
+        RepositoryLayout.WalKey(segment.ToString(), (CompressionMethod)entry.Method) + (entry.HasDot ? "." : "");
+
     private static ulong NumberOf(WalSegmentName segment) => ((ulong)segment.LogId << 32) | segment.Segment;
 
     private Entry? Find(WalSegmentName segment) =>
@@ -98,10 +123,23 @@ public sealed class WalInventory
         if (!_timelines.TryGetValue(segment.Timeline, out SortedSegments? segments))
             _timelines[segment.Timeline] = segments = new SortedSegments();
         bool hasDot = item.Method == CompressionMethod.None && item.Object.Key.EndsWith('.');
-        segments.Add(new Entry(NumberOf(segment), (uint)Math.Min(item.Object.Size, uint.MaxValue), (byte)item.Method, hasDot));
+        segments.Add(new Entry(NumberOf(segment), (uint)Math.Min(item.Object.Size, uint.MaxValue), Pack(item.Method, hasDot, item.Object.LastModified)));
     }
 
-    private readonly record struct Entry(ulong Number, uint Size, byte Method, bool HasDot);
+    private static uint Pack(CompressionMethod method, bool hasDot, DateTimeOffset stored) =>
+        ((uint)Math.Clamp((stored - s_epoch).TotalMinutes, 0, 0xFF_FFFF) << 8) | (hasDot ? 0x80u : 0) | (uint)method;
+
+    /// <param name="Number">Log id and segment.</param>
+    /// <param name="Size">The stored bytes.</param>
+    /// <param name="Packed">From the top: the minute in which it was stored, whether the name ends with a dot, the method.</param>
+    private readonly record struct Entry(ulong Number, uint Size, uint Packed)
+    {
+        public int Method => (int)(Packed & 0x7F);
+
+        public bool HasDot => (Packed & 0x80) != 0;
+
+        public uint Minute => Packed >> 8;
+    }
 
     private sealed class SortedSegments
     {

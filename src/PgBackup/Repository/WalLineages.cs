@@ -23,6 +23,9 @@ internal sealed class WalLineages
         _inventory = inventory;
     }
 
+    /// <summary>The clusters that wrote the newest segment of a timeline, as far as that can be told.</summary>
+    public IReadOnlySet<ulong> Writers { get; private set; } = new HashSet<ulong>();
+
     private bool IsOne => _stretches.Count == 0;
 
     /// <summary>
@@ -41,6 +44,7 @@ internal sealed class WalLineages
             lock (newest)
                 newest[timeline] = writer;
         }).ConfigureAwait(false);
+        lineages.Writers = newest.Values.OfType<ulong>().ToHashSet();
         if (known.Count == 0 || (known.Count == 1 && newest.Values.All(w => w is null || known.Contains(w.Value))))
             return lineages;
         foreach ((TimelineId timeline, ulong? last) in newest)

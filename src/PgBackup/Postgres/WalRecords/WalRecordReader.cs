@@ -67,6 +67,12 @@ public sealed partial class WalRecordReader : IAsyncDisposable
     /// <summary>The major version of the server that wrote the log; null before the first page.</summary>
     public int? ServerVersion => _check.ServerVersion == 0 ? null : _check.ServerVersion;
 
+    /// <summary>The start of the last record that was checked, of any kind; zero before the first.</summary>
+    internal Lsn LastStart => _last;
+
+    /// <summary>What the first record that was checked says of where the one before it starts; null before the first.</summary>
+    internal Lsn? FirstPrevious { get; private set; }
+
     /// <summary>Moves to the next record of the wanted kinds; false when reading has ended.</summary>
     public async ValueTask<bool> ReadAsync(CancellationToken cancellationToken)
     {
@@ -219,6 +225,7 @@ public sealed partial class WalRecordReader : IAsyncDisposable
             _offset = PageSize;
         }
         Lsn previous = _last.IsZero ? new Lsn(BinaryPrimitives.ReadUInt64LittleEndian(header[8..])) : _last;
+        FirstPrevious ??= previous;
         _last = start;
         Position = end;
         if ((kind & _options.Kinds) == 0 || start < _from)
