@@ -6,19 +6,16 @@ namespace PgBackup.Restore.Fetching;
 /// <summary>A part of a delta whose increments are fetched when the files' bases are written; its frames can be read alone.</summary>
 internal sealed class DeferredPart
 {
-    private readonly long[] _starts;
     private readonly long[] _storedStarts;
 
     /// <summary>Keeps where the frames lie, in the tar and in the object.</summary>
     public DeferredPart(OpenPart part)
     {
-        (Key, Name, IsCompressed, Frames, Writer) = (part.Key, part.Name, part.IsCompressed, part.Frames, part.Writer);
-        _starts = new long[Frames.Count + 1];
+        (Key, Name, IsCompressed, Frames, Starts, Writer) = (part.Key, part.Name, part.IsCompressed, part.Frames, part.Starts, part.Writer);
         _storedStarts = new long[Frames.Count];
         long stored = 0;
         for (int i = 0; i < Frames.Count; i++)
         {
-            _starts[i + 1] = _starts[i] + Frames[i].PlainLength;
             _storedStarts[i] = stored;
             stored += Frames[i].Length;
         }
@@ -36,26 +33,14 @@ internal sealed class DeferredPart
     /// <summary>Its frames.</summary>
     public IReadOnlyList<IndexedFrame> Frames { get; }
 
+    /// <summary>Where they begin in the tar.</summary>
+    public FrameStarts Starts { get; }
+
     /// <summary>Who knows the backup, for errors.</summary>
     public MemberWriter Writer { get; }
 
     /// <summary>Where a frame begins in the object.</summary>
     public long StoredStartOf(int frame) => _storedStarts[frame];
-
-    /// <summary>Where a frame begins in the tar.</summary>
-    public long StartOf(int frame) => _starts[frame];
-
-    /// <summary>The frame that holds a byte of the tar.</summary>
-    public int FrameAt(long position)
-    {
-        int found = Array.BinarySearch(_starts, position);
-        if (found < 0)
-            return ~found - 1;
-        // Of several that begin there (an empty frame, then a full one) the last.
-        while (found + 1 < _starts.Length && _starts[found + 1] <= position)
-            found++;
-        return found;
-    }
 }
 
 /// <summary>An increment that was met and not written: its pages are laid over the file's base when that comes.</summary>
@@ -71,11 +56,11 @@ internal sealed record DeferredIncrement(DeferredPart Part, string Member, long 
     /// <summary>Reads the header. Throws <c>BackupDamaged</c>, and what the store throws.</summary>
     public async Task<IncrementHeader> ReadHeaderAsync(IncrementFrames frames, CancellationToken cancellationToken)
     {
-        int frame = Part.FrameAt(Offset);
+        int frame = Part.Starts.FrameAt(Offset);
         byte[] content = await frames.GetAsync(Part, frame, cancellationToken).ConfigureAwait(false);
         try
         {
-            int at = (int)(Offset - Part.StartOf(frame));
+            int at = (int)(Offset - Part.Starts[frame]);
             ReadOnlySpan<byte> data = content.AsSpan(at, (int)Math.Min(Size, content.Length - at));
             if (IncrementHeader.LengthOf(data) > data.Length)
                 throw new InvalidDataException("Its block numbers do not lie in one frame.");

@@ -61,9 +61,9 @@ internal sealed class FileOverlay
             int last = -1;
             for (int i = pages.FirstEndingAfter(from); i < pages.Header.Blocks.Length && pages.OffsetOf(i) < to; i++)
             {
-                if (!pages.IsOpen(i) || (last >= 0 && PositionOf(increment, pages, i) < increment.Part.StartOf(last) + increment.Part.Frames[last].PlainLength))
+                if (!pages.IsOpen(i) || (last >= 0 && PositionOf(increment, pages, i) < increment.Part.Starts[last + 1]))
                     continue;
-                last = increment.Part.FrameAt(PositionOf(increment, pages, i));
+                last = increment.Part.Starts.FrameAt(PositionOf(increment, pages, i));
                 _frames.Prefetch(increment.Part, last, cancellationToken);
             }
         }
@@ -87,9 +87,9 @@ internal sealed class FileOverlay
                     i++;
                     continue;
                 }
-                int frame = increment.Part.FrameAt(PositionOf(increment, pages, i));
+                int frame = increment.Part.Starts.FrameAt(PositionOf(increment, pages, i));
                 byte[] content = await _frames.GetAsync(increment.Part, frame, cancellationToken).ConfigureAwait(false);
-                i = Copy(increment, pages, i, content, increment.Part.StartOf(frame), buffer.Span(total).Slice(at, length), from);
+                i = Copy(increment, pages, i, content, increment.Part.Starts[frame], buffer.Span(total).Slice(at, length), from);
             }
         }
     }

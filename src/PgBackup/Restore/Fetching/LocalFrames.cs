@@ -29,7 +29,7 @@ internal static class LocalFrames
     private static bool Holds(OpenPart part, int frame, AlignedBuffer buffer)
     {
         Span<byte> plain = buffer.Span(part.Frames[frame].PlainLength);
-        if (!TryBuild(part, part.StartOf(frame), plain))
+        if (!TryBuild(part, part.Starts[frame], plain))
             return false;
         Span<byte> hash = stackalloc byte[16];
         XxHash128.Hash(plain, hash);

@@ -81,7 +81,7 @@ internal sealed partial class OpenPart
         int last = 0;
         if (member.Size > 0)
         {
-            foreach ((int frame, long from, long to) in PiecesOf(member, FirstFrameOf(member)))
+            foreach ((int frame, long from, long to) in PiecesOf(member, Starts.FrameAt(member.Offset)))
             {
                 owed += _wantedFrames[frame] ? to - from : AddAssemblies(frame, index, overlay, from, Math.Min(to, overlay.BaseEnd));
                 last = frame;
@@ -114,7 +114,7 @@ internal sealed partial class OpenPart
     /// <summary>The pieces of a frame over which newer pages may be laid: the member, where the piece begins in its file, its length, where it begins in the frame.</summary>
     private IEnumerable<(int Member, long From, int Length, int At)> OverlaidIn(int frame)
     {
-        long start = _frameStarts[frame], end = _frameStarts[frame + 1];
+        long start = Starts[frame], end = Starts[frame + 1];
         for (int i = FirstMemberEndingAfter(start); i < Members.Count && Members[i].Offset < end; i++)
         {
             if (_targets[i] is not { Size: > 0, Overlay: not null })

@@ -9,7 +9,6 @@ namespace PgBackup.Restore.Fetching;
 /// <summary>A part whose frames come in any order: which of its members lie in which frame, and the files that are open because a piece of them is still to come.</summary>
 internal sealed partial class OpenPart : IDisposable
 {
-    private readonly long[] _frameStarts;
     private readonly MemberTarget?[] _targets;
     private readonly ConcurrentDictionary<int, Lazy<OpenMember>> _open = new();
     private readonly bool[] _wantedFrames;
@@ -24,9 +23,7 @@ internal sealed partial class OpenPart : IDisposable
         Frames = part.Frames;
         Writer = writer;
         Members = part.Members;
-        _frameStarts = new long[part.Frames.Count + 1];
-        for (int i = 0; i < part.Frames.Count; i++)
-            _frameStarts[i + 1] = _frameStarts[i] + part.Frames[i].PlainLength;
+        Starts = new FrameStarts(part.Frames);
         _targets = new MemberTarget?[part.Members.Count];
         _wantedFrames = new bool[part.Frames.Count];
         ChooseMembers();
@@ -44,6 +41,9 @@ internal sealed partial class OpenPart : IDisposable
     /// <summary>Its frames.</summary>
     public IReadOnlyList<IndexedFrame> Frames { get; }
 
+    /// <summary>Where they begin in the tar.</summary>
+    public FrameStarts Starts { get; }
+
     /// <summary>Its members.</summary>
     public IReadOnlyList<IndexedMember> Members { get; }
 
@@ -55,9 +55,6 @@ internal sealed partial class OpenPart : IDisposable
 
     /// <summary>Whether any frame does.</summary>
     public bool HasWantedFrames => Array.IndexOf(_wantedFrames, true) >= 0;
-
-    /// <summary>Where a frame begins in the tar.</summary>
-    public long StartOf(int frame) => _frameStarts[frame];
 
     /// <summary>Where a member goes; null when it is not wanted from here.</summary>
     public MemberTarget? TargetOf(int member) => _targets[member];
@@ -111,7 +108,7 @@ internal sealed partial class OpenPart : IDisposable
     /// </summary>
     public async ValueTask WaitUntilWritableAsync(int frame, CancellationToken cancellationToken)
     {
-        long start = _frameStarts[frame];
+        long start = Starts[frame];
         int first = FirstMemberEndingAfter(start);
         if (first < Members.Count && Members[first].Offset < start && _targets[first] is { Use: MemberUse.Increment } target)
             await Opened(first, target).Pages.WaitAsync(cancellationToken).ConfigureAwait(false);
@@ -120,8 +117,8 @@ internal sealed partial class OpenPart : IDisposable
     /// <summary>Writes what a frame holds, and what <see cref="GatherNewerAsync"/> has gathered for it.</summary>
     public void Write(int frame, Span<byte> plain, AlignedBuffer newer)
     {
-        long start = _frameStarts[frame];
-        long end = _frameStarts[frame + 1];
+        long start = Starts[frame];
+        long end = Starts[frame + 1];
         for (int i = FirstMemberEndingAfter(start); i < Members.Count && Members[i].Offset < end; i++)
         {
             if (_targets[i] is not { Size: > 0 } target)
@@ -253,7 +250,7 @@ internal sealed partial class OpenPart : IDisposable
         {
             if (_targets[i] is not { Size: > 0 } target)
                 continue;
-            while (_frameStarts[frame + 1] <= Members[i].Offset)
+            while (Starts[frame + 1] <= Members[i].Offset)
                 frame++;
             foreach ((int f, long from, long to) in PiecesOf(Members[i], frame))
                 _wantedFrames[f] |= !target.IsSettled(from, to);
@@ -265,7 +262,7 @@ internal sealed partial class OpenPart : IDisposable
     {
         IndexedMember member = Members[index];
         long unfetched = 0, kept = 0;
-        foreach ((int frame, long from, long to) in PiecesOf(member, FirstFrameOf(member)))
+        foreach ((int frame, long from, long to) in PiecesOf(member, Starts.FrameAt(member.Offset)))
         {
             unfetched += _wantedFrames[frame] ? 0 : to - from;
             kept += _kept is not null && _kept[frame] ? to - from : 0;
@@ -286,18 +283,7 @@ internal sealed partial class OpenPart : IDisposable
     private IEnumerable<(int Frame, long From, long To)> PiecesOf(IndexedMember member, int firstFrame)
     {
         long end = member.Offset + member.Size;
-        for (int f = firstFrame; f < _wantedFrames.Length && _frameStarts[f] < end; f++)
-            yield return (f, Math.Max(_frameStarts[f], member.Offset) - member.Offset, Math.Min(_frameStarts[f + 1], end) - member.Offset);
-    }
-
-    private int FirstFrameOf(IndexedMember member)
-    {
-        int found = Array.BinarySearch(_frameStarts, member.Offset);
-        if (found < 0)
-            return ~found - 1;
-        // Of several that begin there (an empty frame, then a full one) the last.
-        while (_frameStarts[found + 1] <= member.Offset)
-            found++;
-        return found;
+        for (int f = firstFrame; f < _wantedFrames.Length && Starts[f] < end; f++)
+            yield return (f, Math.Max(Starts[f], member.Offset) - member.Offset, Math.Min(Starts[f + 1], end) - member.Offset);
     }
 }
