@@ -1,5 +1,7 @@
 using PgBackup.Errors;
 using PgBackup.Postgres.Files;
+using PgBackup.Postgres.Server;
+using PgBackup.Postgres.Summaries;
 using PgBackup.Repository;
 using PgBackup.Repository.Documents;
 
@@ -18,6 +20,9 @@ namespace PgBackup.Backup.Deltas;
 internal sealed record DeltaParent(
     BackupName Name, IReadOnlyList<BackupName> Chain, Lsn StartLsn, Lsn FinishLsn, DateTimeOffset StartTime, bool IsOfThisHost, int NextCount, TimelineHistory History, ParentFiles Files)
 {
+    // How long the summarizer may stand still.
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+
     /// <summary>The name of the full backup at the chain's root.</summary>
     public string FullName => Chain[0].Text;
 
@@ -28,6 +33,15 @@ internal sealed record DeltaParent(
         start.Segment.Timeline != History.Timeline ? $"the server went from timeline {History.Timeline} to {start.Segment.Timeline} since it was chosen"
         : FinishLsn > start.Lsn ? $"it ended at {FinishLsn}, and this backup begins at {start.Lsn}; on a standby, wait for its next restartpoint (CHECKPOINT on the primary brings one)"
         : null;
+
+    /// <summary>What the server's WAL summaries say has changed up to the start of a backup; without them the reason, as half a sentence.</summary>
+    public async Task<(BlockChanges? Changes, string? Reason)> TryReadChangesAsync(ServerSession server, BackupStart start, IOperationLog log, CancellationToken cancellationToken)
+    {
+        (BlockChanges? changes, string? reason) = await WalSummaries.TryReadAsync(server, History, StartLsn, start.Lsn, s_patience, cancellationToken).ConfigureAwait(false);
+        if (changes is not null)
+            log.Verbose($"What changed since {Name} is taken from WAL summaries: {changes.RelationCount} relations.");
+        return (changes, reason);
+    }
 
     /// <summary>
     /// Proves that the chain has not been deleted meanwhile; and keeps it from retention when the delta is to be kept from it, as wal-g does.

@@ -17,8 +17,6 @@ internal sealed class FileSelection
     private const int ScansPerWorker = 2;
     private const int EntriesAhead = 256;
 
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
-
     private readonly DeltaParent? _parent;
     private readonly DateTimeOffset _start;
     private readonly BackupTarget _target;
@@ -60,13 +58,9 @@ internal sealed class FileSelection
         if (parent is null)
             return new FileSelection(null, start, target, null, null, workers, log);
         progress.Report(new OperationProgress("Backing up the cluster", "Waiting for WAL summaries", 0, null));
-        (BlockChanges? summaries, string? reason) = await WalSummaries.TryReadAsync(
-            session.Server, parent.History, parent.StartLsn, start.Lsn, s_patience, cancellationToken).ConfigureAwait(false);
+        (BlockChanges? summaries, string? reason) = await parent.TryReadChangesAsync(session.Server, start, log, cancellationToken).ConfigureAwait(false);
         if (summaries is not null)
-        {
-            log.Verbose($"What changed since {parent.Name} is taken from WAL summaries: {summaries.RelationCount} relations.");
             return new FileSelection(parent, start, target, summaries, null, workers, log);
-        }
         // A server that is set up to summarize and does not is worth a word; one that is not is as usual.
         if (session.Server.MajorVersion >= WalSummaries.FirstVersion && reason != "summarize_wal is off")
             log.Warning($"What changed is found by reading the pages of changed files: {reason}.");
@@ -141,17 +135,13 @@ internal sealed class FileSelection
         DataDirectoryEntry entry = listed.Facts.Modified.ToDateTimeOffset() < _start - UnchangedFiles.Grain
             ? listed
             : listed with { Facts = listed.Facts with { Modified = listed.Facts.Modified.Beside() } };
-        var pages = (uint)(entry.Facts.Size / PageHeader.DefaultPageSize);
+        long pages = entry.Facts.Size / PageHeader.DefaultPageSize;
         // A file that is shorter than it was is stored whole, in either way: along a chain of increments files only grow, and no restore can bring back a page from before.
         if (entry.Facts.Size < known.Size
-            || _summaries!.ChangesIn(relation, _target.Traits.BlocksPerSegment, pages, known.HasSize ? (uint)(known.Size / PageHeader.DefaultPageSize) : pages) is not { } blocks)
+            || _summaries!.ChangesIn(relation, _target.Traits.BlocksPerSegment, (uint)pages, (uint)known.PagesOr(pages)) is not { } blocks)
             return SelectedMember.Whole(entry);
         var notes = new PageNotes();
-        foreach (uint block in known.EmptyBlocks?.Blocks() ?? [])
-        {
-            if (Array.BinarySearch(blocks, block) < 0)
-                notes.Empty.Add(block);
-        }
+        known.NoteEmptyBeside(blocks, notes);
         return Form(entry, new Increment(entry.Facts, blocks, notes), known);
     }
 

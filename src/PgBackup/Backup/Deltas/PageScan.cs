@@ -63,7 +63,7 @@ internal sealed class PageScan(Lsn parentStart, PageInspector? inspector, RateLi
     /// <param name="notes">Where empty pages that the parent has are noted.</param>
     public bool Choose(ReadOnlySpan<byte> pages, uint firstBlock, ParentFile parent, List<uint> changed, PageNotes notes)
     {
-        long parentPages = parent.HasSize ? parent.Size / PageSize : long.MaxValue;
+        long parentPages = parent.PagesOr(long.MaxValue);
         for (int at = 0; at < pages.Length; at += PageSize)
         {
             uint block = firstBlock + (uint)(at / PageSize);

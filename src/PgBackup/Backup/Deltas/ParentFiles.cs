@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using PgBackup.Backup.Reading;
 using PgBackup.Platform;
 using PgBackup.Postgres.Files;
 using PgBackup.Repository;
@@ -14,6 +15,21 @@ namespace PgBackup.Backup.Deltas;
 internal readonly record struct ParentFile(FileTime Modified, long Size, BlockRanges? EmptyBlocks = null)
 {
     public bool HasSize => Size >= 0;
+
+    /// <summary>How many pages it has; <paramref name="unknown"/> when its size is not known.</summary>
+    public long PagesOr(long unknown) => HasSize ? Size / PageHeader.DefaultPageSize : unknown;
+
+    /// <summary>Notes its empty pages, but for those that have changed.</summary>
+    /// <param name="changed">The numbers of the changed pages, ascending.</param>
+    /// <param name="notes">Where they are noted.</param>
+    public void NoteEmptyBeside(uint[] changed, PageNotes notes)
+    {
+        foreach (uint block in EmptyBlocks?.Blocks() ?? [])
+        {
+            if (Array.BinarySearch(changed, block) < 0)
+                notes.Empty.Add(block);
+        }
+    }
 }
 
 /// <summary>

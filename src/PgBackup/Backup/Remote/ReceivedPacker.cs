@@ -80,11 +80,7 @@ internal sealed class ReceivedPacker(FrameCutter cutter, PageInspector? inspecto
                 yield return frame;
             yield break;
         }
-        foreach (uint block in known.EmptyBlocks?.Blocks() ?? [])
-        {
-            if (Array.BinarySearch(blocks, block) < 0)
-                notes.Empty.Add(block);
-        }
+        known.NoteEmptyBeside(blocks, notes);
         Increment increment = BeginIncrement(member, blocks, notes);
         long at = 0;
         for (int i = 0; i < blocks.Length; i++)

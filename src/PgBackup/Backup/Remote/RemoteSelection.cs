@@ -13,8 +13,6 @@ namespace PgBackup.Backup.Remote;
 /// </summary>
 internal sealed class RemoteSelection
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
-
     private readonly DeltaParent _parent;
     private readonly BackupTarget _target;
     private readonly BlockChanges? _summaries;
@@ -47,11 +45,9 @@ internal sealed class RemoteSelection
     {
         if (parent is null)
             return null;
-        (BlockChanges? summaries, string? reason) = await WalSummaries.TryReadAsync(
-            session.Server, parent.History, parent.StartLsn, start.Lsn, s_patience, cancellationToken).ConfigureAwait(false);
-        log.Verbose(summaries is null
-            ? $"What changed since {parent.Name} is found by the LSNs of the pages that come: {reason}."
-            : $"What changed since {parent.Name} is taken from WAL summaries: {summaries.RelationCount} relations.");
+        (BlockChanges? summaries, string? reason) = await parent.TryReadChangesAsync(session.Server, start, log, cancellationToken).ConfigureAwait(false);
+        if (summaries is null)
+            log.Verbose($"What changed since {parent.Name} is found by the LSNs of the pages that come: {reason}.");
         return new RemoteSelection(parent, target, summaries);
     }
 
@@ -82,8 +78,8 @@ internal sealed class RemoteSelection
     /// <summary>The pages that changed by WAL summaries; null when the file has to be stored whole.</summary>
     public uint[]? ChangesIn(ReceivedMember member, RelationPath relation, ParentFile known)
     {
-        var pages = (uint)(member.Header.Size / PageHeader.DefaultPageSize);
-        return _summaries!.ChangesIn(relation, _target.Traits.BlocksPerSegment, pages, known.HasSize ? (uint)(known.Size / PageHeader.DefaultPageSize) : pages);
+        long pages = member.Header.Size / PageHeader.DefaultPageSize;
+        return _summaries!.ChangesIn(relation, _target.Traits.BlocksPerSegment, (uint)pages, (uint)known.PagesOr(pages));
     }
 
     /// <summary>Notes that less than the whole of a file is stored.</summary>
@@ -104,9 +100,7 @@ internal sealed class RemoteSelection
             return;
         bool isMadeAnew = _parent.Files.Find(member.Name!) is not { } known
             || (known.Modified.Seconds != member.Header.Modified && !_unchanged.IsOlder(FactsOf(member)));
-        if (isMadeAnew && !_madeAnew.Add(_database))
-            return;
-        if (isMadeAnew && _resting.Contains(_database))
+        if (isMadeAnew && _madeAnew.Add(_database) && _resting.Contains(_database))
             throw PgErrors.DatabaseMadeAnew(folder[1..]);
     }
 }
