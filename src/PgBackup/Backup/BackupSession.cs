@@ -106,29 +106,29 @@ internal sealed class BackupSession : IAsyncDisposable
         }
     }
 
-    /// <summary>What pg_stat_archiver says of the last failure, if it is newer than the last success; for the error of a wait that ran out.</summary>
-    public async Task<string?> ArchiverComplaintAsync(CancellationToken cancellationToken) =>
-        await _session.ScalarAsync<string>(
+    /// <summary>
+    /// What pg_stat_archiver says of the last failure, if it is newer than the last success, and of a standby who archives for it; for the error of a wait that ran out.
+    /// </summary>
+    public async Task<string?> ArchiverComplaintAsync(bool isStandby, CancellationToken cancellationToken)
+    {
+        string? complaint = await _session.ScalarAsync<string>(
             """
             SELECT format('The server''s archiver failed last with %s at %s.', last_failed_wal, last_failed_time)
             FROM pg_stat_archiver WHERE last_failed_time > coalesce(last_archived_time, '-infinity')
             """,
             cancellationToken).ConfigureAwait(false);
+        return isStandby ? StandbyChecks.ArchiveHint + (complaint is null ? "" : " " + complaint) : complaint;
+    }
 
-    // What a server in recovery refuses a backup for it says in words of its language. Either it is no longer in recovery, or the name of the setting stands in what it says.
     private async Task<List<T>> AskAsync<T>(string sql, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken, params object[] parameters)
     {
         try
         {
             return await _session.QueryAsync(sql, read, cancellationToken, parameters).ConfigureAwait(false);
         }
-        catch (PgBackupException error) when (_beganOnStandby && error.InnerException is PostgresException { SqlState: PostgresErrorCodes.ObjectNotInPrerequisiteState } refusal)
+        catch (PgBackupException error) when (_beganOnStandby && error.InnerException is PostgresException { SqlState: StandbyChecks.Refusal })
         {
-            if (refusal.MessageText.Contains("full_page_writes", StringComparison.Ordinal))
-                throw PgErrors.FullPageWritesOff(_session.Server, error);
-            if (!await _session.ScalarAsync<bool>("SELECT pg_is_in_recovery()", cancellationToken).ConfigureAwait(false))
-                throw PgErrors.StandbyPromoted(_session.Server, error);
-            throw;
+            throw await StandbyChecks.OfRefusalAsync(_session, error, cancellationToken).ConfigureAwait(false);
         }
     }
 

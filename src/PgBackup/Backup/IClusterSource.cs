@@ -29,7 +29,7 @@ internal interface IClusterSource : IAsyncDisposable
     /// <summary>A session for questions; not to be used while <see cref="CopyAsync"/> runs.</summary>
     ServerSession Server { get; }
 
-    /// <summary>The history of the server's timeline as the server itself has it; null where it cannot be had. It has no ancestors on timeline 1.</summary>
+    /// <summary>The history of the server's timeline as the server itself has it; null where it cannot be had. Not to be asked of timeline 1, which has none.</summary>
     Task<TimelineHistory?> ReadHistoryAsync(CancellationToken cancellationToken);
 
     /// <summary>Begins the backup; returns when the server has made its checkpoint.</summary>

@@ -1,5 +1,7 @@
+using Npgsql;
 using PgBackup.Errors;
 using PgBackup.Postgres.Files;
+using PgBackup.Postgres.Server;
 
 namespace PgBackup.Backup;
 
@@ -13,18 +15,38 @@ internal static class StandbyChecks
     public const string ArchiveHint =
         "This server is a standby: its primary archives a segment when it is full, and SELECT pg_switch_wal() on the primary ends the wait.";
 
-    /// <summary>The timeline that a standby has come to: that of its last restartpoint, or of what it must have replayed since.</summary>
-    public static TimelineId TimelineOf(ControlFile control) =>
-        control.MinRecoveryPointTimeline > control.Timeline ? control.MinRecoveryPointTimeline : control.Timeline;
+    /// <summary>
+    /// The SQLSTATE with which a server in recovery refuses a backup: "standby was promoted during online backup", and full_page_writes; both of them, and in the server's language.
+    /// </summary>
+    public const string Refusal = PostgresErrorCodes.ObjectNotInPrerequisiteState;
+
+    /// <summary>The error for a refusal: either the name of the setting stands in what the server says, or the server is no longer in recovery.</summary>
+    public static async Task<PgBackupException> OfRefusalAsync(ServerSession server, PgBackupException error, CancellationToken cancellationToken)
+    {
+        if (error.Message.Contains("full_page_writes", StringComparison.Ordinal))
+            return PgErrors.FullPageWritesOff(server.Server, error);
+        return await server.ScalarAsync<bool>("SELECT pg_is_in_recovery()", cancellationToken).ConfigureAwait(false) ? error : PgErrors.StandbyPromoted(server.Server, error);
+    }
 
     /// <summary>
     /// Proves that a backup that begins now begins and ends on one timeline: after a promotion of its primary a standby goes on to the new one, and its last restartpoint lies on
     /// the old one until the next. Throws <c>StandbyBetweenTimelines</c>.
     /// </summary>
-    public static void RequireOneTimeline(string server, ControlFile control)
+    /// <param name="server">Host and port.</param>
+    /// <param name="restartpoint">The timeline of the last restartpoint.</param>
+    /// <param name="recovered">The timeline of what the standby must have replayed since.</param>
+    public static void RequireOneTimeline(string server, TimelineId restartpoint, TimelineId recovered)
     {
-        if (TimelineOf(control) != control.Timeline)
-            throw PgErrors.StandbyBetweenTimelines(server, control.Timeline, TimelineOf(control));
+        if (recovered > restartpoint)
+            throw PgErrors.StandbyBetweenTimelines(server, restartpoint, recovered);
+    }
+
+    /// <summary>Proves by a control file that was read since that the server is still on the timeline of the backup's start. Throws <c>TimelineChanged</c>.</summary>
+    public static void RequireTimeline(BackupTarget target, ControlFile control, BackupStart start, string name)
+    {
+        TimelineId timeline = target.IsStandby && control.MinRecoveryPointTimeline > control.Timeline ? control.MinRecoveryPointTimeline : control.Timeline;
+        if (timeline != start.Segment.Timeline)
+            throw PgErrors.TimelineChanged(name, start.Segment.Timeline, timeline);
     }
 
     /// <summary>The segment that names the backup, by WAL-G's rule for standbys: that of the byte before the start.</summary>

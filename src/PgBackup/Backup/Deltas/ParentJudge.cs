@@ -99,11 +99,13 @@ internal sealed class ParentJudge(BackupRepository repository, IClusterSource so
         if (_history is not null)
             return (_history, null);
         TimelineId timeline = source.Target.Timeline;
+        if (timeline == TimelineId.First)
+            return (_history = TimelineHistory.WithoutAncestors(timeline), null);
         TimelineHistory? own = await source.ReadHistoryAsync(cancellationToken).ConfigureAwait(false);
         TimelineHistory? archived;
         try
         {
-            archived = timeline == TimelineId.First ? null : await WalArchive.ReadHistoryAsync(repository, timeline, cancellationToken).ConfigureAwait(false);
+            archived = await WalArchive.ReadHistoryAsync(repository, timeline, cancellationToken).ConfigureAwait(false);
         }
         catch (PgBackupException error) when (error.Id is "TimelineHistoryInvalid" or "ObjectDamaged")
         {

@@ -49,8 +49,6 @@ internal sealed class LocalCluster : IClusterSource
 
     public async Task<TimelineHistory?> ReadHistoryAsync(CancellationToken cancellationToken)
     {
-        if (Target.Timeline == TimelineId.First)
-            return TimelineHistory.WithoutAncestors(Target.Timeline);
         string file = Path.Combine(Target.DataDirectory, "pg_wal", Target.Timeline.HistoryFileName);
         try
         {
@@ -73,7 +71,7 @@ internal sealed class LocalCluster : IClusterSource
         (Lsn lsn, DateTimeOffset time) = await _session.StartAsync(_options.Label, !_options.SpreadCheckpoint, cancellationToken).ConfigureAwait(false);
         ControlFile control = await ControlFile.ReadAsync(Target.DataDirectory, cancellationToken).ConfigureAwait(false);
         if (Target.IsStandby)
-            StandbyChecks.RequireOneTimeline(Target.Server, control);
+            StandbyChecks.RequireOneTimeline(Target.Server, control.Timeline, control.MinRecoveryPointTimeline);
         return new BackupStart(lsn, time, Target.IsStandby
             ? StandbyChecks.SegmentOf(lsn, control)
             : WalSegmentName.Containing(control.Timeline, lsn, control.WalSegmentSize));
@@ -85,7 +83,7 @@ internal sealed class LocalCluster : IClusterSource
         DataBytes = await _size!.ConfigureAwait(false);
         // Read last, so that it knows of nothing that the copied files do not.
         ControlFile last = await ControlFile.ReadAsync(Target.DataDirectory, cancellationToken).ConfigureAwait(false);
-        RequireTimeline(last, copy.Start, copy.Name.Text);
+        StandbyChecks.RequireTimeline(Target, last, copy.Start, copy.Name.Text);
         (_name, _start) = (copy.Name.Text, copy.Start);
         await copy.Parts.WriteControlFileAsync(last.Content, cancellationToken).ConfigureAwait(false);
     }
@@ -96,17 +94,13 @@ internal sealed class LocalCluster : IClusterSource
         if (Target.IsStandby)
         {
             // The finish is what the control file said when the server ended the backup: it must lie on the timeline of the start.
-            RequireTimeline(await ControlFile.ReadAsync(Target.DataDirectory, cancellationToken).ConfigureAwait(false), _start!, _name!);
+            StandbyChecks.RequireTimeline(Target, await ControlFile.ReadAsync(Target.DataDirectory, cancellationToken).ConfigureAwait(false), _start!, _name!);
             StandbyChecks.RequireLabel(BackupLabel.Parse(stop.Label), _start!, _name!);
         }
         return stop;
     }
 
-    public async Task<string?> ArchiverComplaintAsync(CancellationToken cancellationToken)
-    {
-        string? complaint = await _session.ArchiverComplaintAsync(cancellationToken).ConfigureAwait(false);
-        return Target.IsStandby ? StandbyChecks.ArchiveHint + (complaint is null ? "" : " " + complaint) : complaint;
-    }
+    public Task<string?> ArchiverComplaintAsync(CancellationToken cancellationToken) => _session.ArchiverComplaintAsync(Target.IsStandby, cancellationToken);
 
     public async ValueTask DisposeAsync()
     {
@@ -119,24 +113,14 @@ internal sealed class LocalCluster : IClusterSource
         _disposed.Dispose();
     }
 
-    private void RequireTimeline(ControlFile now, BackupStart start, string name)
-    {
-        TimelineId timeline = Target.IsStandby ? StandbyChecks.TimelineOf(now) : now.Timeline;
-        if (timeline != start.Segment.Timeline)
-            throw PgErrors.TimelineChanged(name, start.Segment.Timeline, timeline);
-    }
-
     private async Task CopyDataDirectoryAsync(BackupCopy copy, CancellationToken cancellationToken)
     {
-        PageInspector? inspector = Target.Traits.HasDataChecksums
-            ? new PageInspector(
-                new PageVerifier(hasChecksums: true, copy.Start.Lsn), Target.Traits, await _session.WalEndAsync(cancellationToken).ConfigureAwait(false), _session.WalEndAsync)
-            : null;
+        PageInspector? inspector = await PageInspector.TryCreateAsync(Target, copy.Start, _session, cancellationToken).ConfigureAwait(false);
         var rate = new RateLimiter(_options.RateLimit);
         int workers = _options.ThrottleLimit ?? Environment.ProcessorCount;
         FileSelection selection = await FileSelection.PrepareAsync(
             copy.Parent, copy.Start, Target, _session, inspector, rate, workers, _log, _progress, cancellationToken).ConfigureAwait(false);
-        var planner = new FramePlanner(_repository.Key is null ? FramePlanner.PartSize : FramePlanner.EncryptedPartSize, _log);
+        var planner = new FramePlanner(FramePlanner.PartSizeOf(_repository), _log);
         var filler = new FrameFiller(copy.Parts.Encoder, inspector, rate, _log);
         string status = copy.Parent is null ? "Copying the data directory" : "Copying what has changed";
         long done = 0;

@@ -15,12 +15,6 @@ internal sealed class FramePlanner
     /// <summary>The plain bytes of a full frame; memory in use is a small multiple of it for each core.</summary>
     public const int FrameSize = 4 << 20;
 
-    /// <summary>The plain bytes of a part: wal-g's WALG_TAR_SIZE_THRESHOLD.</summary>
-    public const long PartSize = (1L << 30) - 1;
-
-    /// <summary>The plain bytes of an encrypted part: it can only be read from its start, so it is smaller.</summary>
-    public const long EncryptedPartSize = 128L << 20;
-
     /// <summary>From this size on a member has frames of its own.</summary>
     public const int BigFileFrom = 1 << 20;
 
@@ -40,6 +34,9 @@ internal sealed class FramePlanner
         _partSize = partSize;
         _log = log;
     }
+
+    /// <summary>The plain bytes of a repository's parts: wal-g's WALG_TAR_SIZE_THRESHOLD; less of encrypted ones, which can only be read from their start.</summary>
+    public static long PartSizeOf(BackupRepository repository) => repository.Key is null ? (1L << 30) - 1 : 128L << 20;
 
     public async IAsyncEnumerable<FrameJob> PlanAsync(
         IAsyncEnumerable<SelectedMember> members, [EnumeratorCancellation] CancellationToken cancellationToken = default)

@@ -19,17 +19,20 @@ internal sealed class PageInspector
     private readonly Func<CancellationToken, Task<Lsn>> _askWalEnd;
     private ulong _walEnd;
 
-    /// <param name="verifier">The rule.</param>
-    /// <param name="traits">The cluster's: page and file sizes.</param>
-    /// <param name="walEnd">The end of WAL when the backup began.</param>
-    /// <param name="askWalEnd">Asks the server for the end of WAL now.</param>
-    public PageInspector(PageVerifier verifier, ClusterTraits traits, Lsn walEnd, Func<CancellationToken, Task<Lsn>> askWalEnd)
+    private PageInspector(Lsn start, int blocksPerFile, Lsn walEnd, Func<CancellationToken, Task<Lsn>> askWalEnd)
     {
-        _verifier = verifier;
-        _blocksPerFile = traits.BlocksPerSegment;
+        _verifier = new PageVerifier(hasChecksums: true, start);
+        _blocksPerFile = blocksPerFile;
         _walEnd = walEnd.Value;
         _askWalEnd = askWalEnd;
     }
+
+    /// <summary>For a backup that has begun; null when the cluster has no data checksums. Throws <c>StandbyPromoted</c>.</summary>
+    public static async Task<PageInspector?> TryCreateAsync(BackupTarget target, BackupStart start, BackupSession session, CancellationToken cancellationToken) =>
+        target.Traits.HasDataChecksums
+            ? new PageInspector(
+                start.Lsn, target.Traits.BlocksPerSegment, await session.WalEndAsync(cancellationToken).ConfigureAwait(false), session.WalEndAsync)
+            : null;
 
     private Lsn WalEnd => new(Volatile.Read(ref _walEnd));
 

@@ -37,15 +37,15 @@ internal static class RemoteChecks
         };
     }
 
-    // As StandbyChecks has it from the control file. Throws StandbyBetweenTimelines.
+    // Out of the control file too, but the server reads it. Throws StandbyBetweenTimelines.
     private static async Task<TimelineId> RestartpointTimelineAsync(ServerSession server, CancellationToken cancellationToken)
     {
-        List<(TimelineId Restartpoint, TimelineId Replay)> rows = await server.QueryAsync(
+        List<(TimelineId Restartpoint, TimelineId Recovered)> rows = await server.QueryAsync(
             "SELECT c.timeline_id, r.min_recovery_end_timeline FROM pg_control_checkpoint() c, pg_control_recovery() r",
             static row => (new TimelineId((uint)row.GetInt32(0)), new TimelineId((uint)row.GetInt32(1))),
             cancellationToken).ConfigureAwait(false);
-        (TimelineId restartpoint, TimelineId replay) = rows[0];
-        return replay <= restartpoint ? restartpoint : throw PgErrors.StandbyBetweenTimelines(server.Server, restartpoint, replay);
+        StandbyChecks.RequireOneTimeline(server.Server, rows[0].Restartpoint, rows[0].Recovered);
+        return rows[0].Restartpoint;
     }
 
     private static async Task<ClusterTraits> ReadTraitsAsync(ServerSession server, CancellationToken cancellationToken)

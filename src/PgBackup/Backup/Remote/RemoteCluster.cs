@@ -66,8 +66,6 @@ internal sealed class RemoteCluster : IClusterSource
 
     public async Task<TimelineHistory?> ReadHistoryAsync(CancellationToken cancellationToken)
     {
-        if (Target.Timeline == TimelineId.First)
-            return TimelineHistory.WithoutAncestors(Target.Timeline);
         return await _replication.ReadTimelineHistoryAsync(Target.Timeline, cancellationToken).ConfigureAwait(false) is { } text
             ? TimelineHistory.Parse(Target.Timeline, text)
             : null;
@@ -91,7 +89,7 @@ internal sealed class RemoteCluster : IClusterSource
         }
         catch (PgBackupException error) when (IsStandbyRefusal(error))
         {
-            throw await OfStandbyAsync(error, cancellationToken).ConfigureAwait(false);
+            throw await StandbyChecks.OfRefusalAsync(Server, error, cancellationToken).ConfigureAwait(false);
         }
         _log.Verbose($"The server sends {_backup.Tablespaces.Count} archives, " + (_backup.Compression == CompressionMethod.None ? "not compressed." : $"compressed with {_backup.Compression}."));
         return new BackupStart(_backup.StartLsn, time, WalSegmentName.Containing(_backup.Timeline, _backup.StartLsn, Target.Traits.WalSegmentSize));
@@ -113,7 +111,7 @@ internal sealed class RemoteCluster : IClusterSource
         }
         catch (PgBackupException error) when (IsStandbyRefusal(error))
         {
-            throw await OfStandbyAsync(error, cancellationToken).ConfigureAwait(false);
+            throw await StandbyChecks.OfRefusalAsync(Server, error, cancellationToken).ConfigureAwait(false);
         }
         RequireWhole(copy);
         await copy.Parts.WriteControlFileAsync(_received!.ControlFile, cancellationToken).ConfigureAwait(false);
@@ -126,11 +124,7 @@ internal sealed class RemoteCluster : IClusterSource
         Encoding.UTF8.GetString(_received.TablespaceMap),
         await ServerTimeAsync(cancellationToken).ConfigureAwait(false));
 
-    public async Task<string?> ArchiverComplaintAsync(CancellationToken cancellationToken)
-    {
-        string? complaint = await _session.ArchiverComplaintAsync(cancellationToken).ConfigureAwait(false);
-        return Target.IsStandby ? StandbyChecks.ArchiveHint + (complaint is null ? "" : " " + complaint) : complaint;
-    }
+    public Task<string?> ArchiverComplaintAsync(CancellationToken cancellationToken) => _session.ArchiverComplaintAsync(Target.IsStandby, cancellationToken);
 
     public async ValueTask DisposeAsync()
     {
@@ -140,13 +134,9 @@ internal sealed class RemoteCluster : IClusterSource
 
     private async Task ReceiveAsync(BackupCopy copy, CancellationToken cancellationToken)
     {
-        bool hasChecksums = Target.Traits.HasDataChecksums;
-        PageInspector? inspector = hasChecksums
-            ? new PageInspector(
-                new PageVerifier(hasChecksums: true, copy.Start.Lsn), Target.Traits, await _session.WalEndAsync(cancellationToken).ConfigureAwait(false), _session.WalEndAsync)
-            : null;
+        PageInspector? inspector = await PageInspector.TryCreateAsync(Target, copy.Start, _session, cancellationToken).ConfigureAwait(false);
         long? total = _backup!.Tablespaces.Sum(static t => t.Size);
-        using var cutter = new FrameCutter(_repository.Key is null ? FramePlanner.PartSize : FramePlanner.EncryptedPartSize);
+        using var cutter = new FrameCutter(FramePlanner.PartSizeOf(_repository));
         RemoteSelection? selection = await RemoteSelection.PrepareAsync(copy.Parent, copy.Start, Target, _session, _log, cancellationToken).ConfigureAwait(false);
         using var packer = new ReceivedPacker(cutter, inspector, selection, (long)Target.Traits.BlocksPerSegment * Target.Traits.BlockSize);
         _received = new ReceivedCluster(_backup, cutter, packer, _log);
@@ -196,9 +186,7 @@ internal sealed class RemoteCluster : IClusterSource
         ControlFile control = ControlFile.Parse(_received.ControlFile, ControlFile.RelativePath);
         if (Postgres.ClusterTraits.Of(control) != Target.Traits)
             throw PgErrors.RemoteBackupDamaged(Server.Server, "its control file is another cluster's");
-        TimelineId now = Target.IsStandby ? StandbyChecks.TimelineOf(control) : control.Timeline;
-        if (now != timeline)
-            throw PgErrors.TimelineChanged(copy.Name.Text, timeline, now);
+        StandbyChecks.RequireTimeline(Target, control, copy.Start, copy.Name.Text);
         BackupLabel label = BackupLabel.Parse(Encoding.UTF8.GetString(_received.Label));
         if (label.FromStandby != Target.IsStandby)
             throw Target.IsStandby ? PgErrors.StandbyPromoted(Server.Server) : PgErrors.ServersDiffer(Server.Server);
@@ -206,16 +194,7 @@ internal sealed class RemoteCluster : IClusterSource
             StandbyChecks.RequireLabel(label, copy.Start, copy.Name.Text);
     }
 
-    // "standby was promoted during online backup", and full_page_writes: both of them, and in the server's language.
-    private bool IsStandbyRefusal(PgBackupException error) =>
-        Target.IsStandby && error.InnerException is ServerReportException { Report.SqlState: PostgresErrorCodes.ObjectNotInPrerequisiteState };
-
-    private async Task<PgBackupException> OfStandbyAsync(PgBackupException error, CancellationToken cancellationToken)
-    {
-        if (error.Message.Contains("full_page_writes", StringComparison.Ordinal))
-            return PgErrors.FullPageWritesOff(Server.Server, error);
-        return await Server.ScalarAsync<bool>("SELECT pg_is_in_recovery()", cancellationToken).ConfigureAwait(false) ? error : PgErrors.StandbyPromoted(Server.Server, error);
-    }
+    private bool IsStandbyRefusal(PgBackupException error) => Target.IsStandby && error.InnerException is ServerReportException { Report.SqlState: StandbyChecks.Refusal };
 
     private async Task<DateTimeOffset> ServerTimeAsync(CancellationToken cancellationToken) =>
         new(await Server.ScalarAsync<DateTime>("SELECT clock_timestamp()", cancellationToken).ConfigureAwait(false));
