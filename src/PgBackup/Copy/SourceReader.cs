@@ -39,7 +39,7 @@ internal sealed class SourceReader
             throw PgErrors.ChainBroken(_source.Location, backup.Name, backup.Problem ?? "it is not complete.");
         byte[] content = await _source.Store.TryReadAllAsync(sentinel.Value.Key, cancellationToken).ConfigureAwait(false)
             ?? throw PgErrors.ObjectNotFound(_source.Location, sentinel.Value.Key);
-        await BackupPartsProof.RequireAsync(_source, name, isTarget: true, static _ => { }, cancellationToken).ConfigureAwait(false);
+        await BackupPartsProof.RequireAsync(_source, name, isTarget: true, static _ => { }, static _ => { }, cancellationToken).ConfigureAwait(false);
         var files = new List<StoredObject>();
         StoredObject? metadata = null;
         string metadataKey = RepositoryLayout.MetadataKey(name);

@@ -12,9 +12,10 @@ internal static class BackupPartsProof
     /// <param name="name">The backup.</param>
     /// <param name="isTarget">Whether the backup's own state is to be restored, for which it needs its control file and its label.</param>
     /// <param name="onMember">Called for each member that the index lists.</param>
+    /// <param name="onFile">Called for each file that the list of files names; from another thread than <paramref name="onMember"/>.</param>
     /// <param name="cancellationToken">Stops it.</param>
     public static async Task RequireAsync(
-        BackupRepository repository, BackupName name, bool isTarget, Action<IndexedMember> onMember, CancellationToken cancellationToken)
+        BackupRepository repository, BackupName name, bool isTarget, Action<IndexedMember> onMember, Action<FileMetadata> onFile, CancellationToken cancellationToken)
     {
         BackupParts parts = await BackupParts.ListAsync(repository, name, cancellationToken).ConfigureAwait(false);
         parts.Require(repository.Location, isTarget);
@@ -32,7 +33,7 @@ internal static class BackupPartsProof
             reading,
             indexing,
             FilesMetadataReader.TryReadAsync(
-                repository, RepositoryLayout.FilesMetadataKey(name), static _ => { }, part => missing ??= stored.ContainsKey(part) ? null : part, cancellationToken)).ConfigureAwait(false);
+                repository, RepositoryLayout.FilesMetadataKey(name), onFile, part => missing ??= stored.ContainsKey(part) ? null : part, cancellationToken)).ConfigureAwait(false);
         BackupSentinel sentinel = await reading.ConfigureAwait(false);
         bool hasIndex = await indexing.ConfigureAwait(false);
         if (!hasIndex && sentinel is { PgBackup: not null, CompressedSize: { } written } && stored.Values.Sum(static p => p.Size) is var size && size < written)

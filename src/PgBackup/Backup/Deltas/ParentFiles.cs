@@ -45,15 +45,6 @@ internal sealed class ParentFiles
 
     public int Count => _files.Count;
 
-    /// <summary>Reads a backup's list of files; null when it has none. Throws <c>DocumentInvalid</c>.</summary>
-    public static async Task<ParentFiles?> TryReadAsync(BackupRepository repository, BackupName name, CancellationToken cancellationToken)
-    {
-        var files = new ParentFiles();
-        bool found = await FilesMetadataReader.TryReadAsync(
-            repository, RepositoryLayout.FilesMetadataKey(name), files.Add, cancellationToken: cancellationToken).ConfigureAwait(false);
-        return found && files.Count > 0 ? files : null;
-    }
-
     public void Add(FileMetadata file)
     {
         // A time that cannot be read is one that no file has.

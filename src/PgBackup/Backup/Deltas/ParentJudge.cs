@@ -30,17 +30,27 @@ internal sealed class ParentJudge(BackupRepository repository, IClusterSource so
             // pg_checksums writes into pages without moving their LSNs.
             if (control.HasDataChecksums != source.Target.Traits.HasDataChecksums)
                 return (null, "data checksums have been switched since it was taken");
+            var files = new ParentFiles();
             foreach (BackupName name in chain)
             {
-                await BackupPartsProof.RequireAsync(repository, name, isTarget: name.Text == backup.Name, static _ => { }, cancellationToken).ConfigureAwait(false);
+                bool isParent = name == chain[^1];
+                bool hasList = false;
+                await BackupPartsProof.RequireAsync(
+                    repository, name, isTarget: isParent, static _ => { },
+                    file =>
+                    {
+                        hasList = true;
+                        if (isParent)
+                            files.Add(file);
+                    },
+                    cancellationToken).ConfigureAwait(false);
                 // wal-g rests on none without it, and permanent marks are kept there.
                 if (await BackupDocuments.TryReadMetadataAsync(repository, name, cancellationToken).ConfigureAwait(false) is null)
                     return (null, $"'{name}' has no metadata.json");
-                if (name != chain[0] && !await HasListAsync(name, cancellationToken).ConfigureAwait(false))
+                if (name != chain[0] && !hasList)
                     return (null, $"the list of the files of '{name}' (files_metadata.json) is missing");
             }
-            ParentFiles? files = await ParentFiles.TryReadAsync(repository, chain[^1], cancellationToken).ConfigureAwait(false);
-            return files is null
+            return files.Count == 0
                 ? (null, "the list of its files (files_metadata.json) is missing")
                 : (new DeltaParent(
                     chain[^1], chain, backup.StartLsn!.Value, backup.FinishLsn!.Value, backup.StartTime!.Value, backup.HostName == Environment.MachineName, count, history, files), null);
@@ -49,13 +59,6 @@ internal sealed class ParentJudge(BackupRepository repository, IClusterSource so
         {
             return (null, error.Message.TrimEnd('.'));
         }
-    }
-
-    private async Task<bool> HasListAsync(BackupName name, CancellationToken cancellationToken)
-    {
-        bool any = false;
-        await FilesMetadataReader.TryReadAsync(repository, RepositoryLayout.FilesMetadataKey(name), _ => any = true, cancellationToken: cancellationToken).ConfigureAwait(false);
-        return any;
     }
 
     /// <summary>What speaks against any link of the chain: wal-g takes deltas without looking at most of it.</summary>

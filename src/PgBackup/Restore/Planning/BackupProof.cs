@@ -40,7 +40,7 @@ internal static class BackupProof
             RequireOneHistory(past, members[i - 1], members[i], warnings);
         var options = new ParallelOptions { MaxDegreeOfParallelism = MembersAtOnce, CancellationToken = cancellationToken };
         await Parallel.ForEachAsync(chain, options, async (name, token) =>
-            await BackupPartsProof.RequireAsync(repository, name, name.Text == backup.Name, member => AddTablespaceBytes(bytes, member), token).ConfigureAwait(false)).ConfigureAwait(false);
+            await BackupPartsProof.RequireAsync(repository, name, name.Text == backup.Name, member => AddTablespaceBytes(bytes, member), static _ => { }, token).ConfigureAwait(false)).ConfigureAwait(false);
         if (chain.Count > 1)
             await WantedFiles.ReadAsync(repository, chain, cancellationToken).ConfigureAwait(false);
         return new ProvenBackup(chain, bytes, warnings);
