@@ -34,12 +34,29 @@ function Invoke-AsServerAccount {
     finally { Pop-Location }
 }
 
+function New-TestRepository {
+    <#
+    .SYNOPSIS
+    Makes a temporary folder that the server's account may enter, with an empty repository in it, and returns the folder.
+    #>
+    param([Parameter(Mandatory)] [string] $Name)
+    $folder = [IO.Directory]::CreateTempSubdirectory("pgbackup-$Name-").FullName
+    $null = New-Item -ItemType Directory (Join-Path $folder 'repository/wal_005')
+    if ([Environment]::IsPrivilegedProcess) { chown -R postgres $folder }
+    chmod 755 $folder
+    $folder
+}
+
 function Start-TestCluster {
     <#
     .SYNOPSIS
-    Makes a cluster in a temporary folder and starts it. The result binds by property name to the module's connection parameters.
+    Makes a cluster in a temporary folder and starts it; with -ArchiveTo it archives into a repository. The result binds by property name to the module's connection parameters.
     #>
-    param([hashtable] $Setting = @{})
+    param([hashtable] $Setting = @{}, [string] $ArchiveTo)
+    if ($ArchiveTo) {
+        $wal = Join-Path $ArchiveTo 'wal_005'
+        $Setting = @{ archive_mode = 'on'; archive_command = "cp '%p' '$wal/.%f' && mv '$wal/.%f' '$wal/%f'" } + $Setting
+    }
     $folder = [IO.Directory]::CreateTempSubdirectory('pgb-').FullName
     if ([Environment]::IsPrivilegedProcess) { chown postgres: $folder }
     chmod 755 $folder
@@ -93,4 +110,17 @@ function Invoke-TestSql {
     Invoke-AsServerAccount (Get-ServerProgram psql) $arguments
 }
 
-Export-ModuleMember -Function Start-TestCluster, Resume-TestCluster, Stop-TestCluster, Invoke-TestSql, Get-ServerProgram, Invoke-AsServerAccount
+function Complete-TestSegment {
+    <#
+    .SYNOPSIS
+    Ends the WAL segment and waits until it is archived.
+    #>
+    param([Parameter(Mandatory)] [psobject] $Cluster, [Parameter(Mandatory)] [string] $Repository)
+    $segment = Invoke-TestSql $Cluster 'SELECT pg_walfile_name(pg_switch_wal())'
+    for ($i = 0; -not (Test-Path -LiteralPath (Join-Path $Repository "wal_005/$segment")); $i++) {
+        if ($i -ge 600) { throw "The segment $segment was not archived within 30 s.`n$(Get-Content -LiteralPath $Cluster.LogFile -Raw -ErrorAction Ignore)" }
+        Start-Sleep -Milliseconds 50
+    }
+}
+
+Export-ModuleMember -Function New-TestRepository, Complete-TestSegment, Start-TestCluster, Resume-TestCluster, Stop-TestCluster, Invoke-TestSql, Get-ServerProgram, Invoke-AsServerAccount

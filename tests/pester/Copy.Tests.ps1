@@ -2,20 +2,15 @@
 BeforeAll {
     Import-Module "$PSScriptRoot/Cluster.psm1"
     Import-Module PgBackup
-    $folder = [IO.Directory]::CreateTempSubdirectory('pgbackup-copy-').FullName
+    $folder = New-TestRepository copy
     $repository = Join-Path $folder 'repository'
-    $wal = "$repository/wal_005"
-    $null = New-Item -ItemType Directory $wal
-    if ([Environment]::IsPrivilegedProcess) { & chown -R postgres $folder }
-    & chmod 755 $folder
-    $cluster = Start-TestCluster -Setting @{ archive_mode = 'on'; archive_command = "cp '%p' '$wal/.%f' && mv '$wal/.%f' '$wal/%f'" }
+    $cluster = Start-TestCluster -ArchiveTo $repository
     $null = Invoke-TestSql $cluster 'CREATE TABLE t (v text)'
     $first = $cluster | Backup-PgCluster -Repository $repository
     $null = Invoke-TestSql $cluster "INSERT INTO t VALUES ('A')"
     $second = $cluster | Backup-PgCluster -Repository $repository
     $null = Invoke-TestSql $cluster "INSERT INTO t VALUES ('B')"
-    $segment = Invoke-TestSql $cluster 'SELECT pg_walfile_name(pg_switch_wal())'
-    for ($i = 0; $i -lt 600 -and -not (Test-Path "$wal/$segment"); $i++) { Start-Sleep -Milliseconds 50 }
+    Complete-TestSegment $cluster $repository
     $copy = Join-Path $folder 'copy'
     $restored = Join-Path $folder 'restored'
 }

@@ -2,21 +2,13 @@
 BeforeAll {
     Import-Module "$PSScriptRoot/Cluster.psm1"
     Import-Module PgBackup
-    $folder = [IO.Directory]::CreateTempSubdirectory('pgbackup-killed-').FullName
+    $folder = New-TestRepository killed
     $repository = Join-Path $folder 'repository'
-    $wal = "$repository/wal_005"
-    $null = New-Item -ItemType Directory $wal
-    if ([Environment]::IsPrivilegedProcess) { chown -R postgres $folder }
-    chmod 755 $folder
-    $cluster = Start-TestCluster -Setting @{ archive_mode = 'on'; archive_command = "cp '%p' '$wal/.%f' && mv '$wal/.%f' '$wal/%f'" }
+    $cluster = Start-TestCluster -ArchiveTo $repository
     $null = Invoke-TestSql $cluster 'CREATE TABLE big AS SELECT repeat(md5(g::text), 30) v FROM generate_series(1, 150000) g'
     $null = $cluster | Backup-PgCluster -Repository $repository
     $null = Invoke-TestSql $cluster 'CREATE TABLE t (v text)'
-    $segment = Invoke-TestSql $cluster 'SELECT pg_walfile_name(pg_switch_wal())'
-    for ($i = 0; -not (Test-Path "$wal/$segment"); $i++) {
-        $i | Should -BeLessThan 600
-        Start-Sleep -Milliseconds 50
-    }
+    Complete-TestSegment $cluster $repository
     $restored = Join-Path $folder 'restored'
 
     # Kills the child as soon as the condition holds.
@@ -62,7 +54,7 @@ Describe 'A restore that is killed' {
     }
 
     It 'leaves the server that recovers: the next run names it' {
-        Stop-RestoreWhen { Test-Path "$restored/postmaster.pid" } "-RestoreCommand 'sleep 1; cp $wal/%f %p'"
+        Stop-RestoreWhen { Test-Path "$restored/postmaster.pid" } "-RestoreCommand 'sleep 1; cp $repository/wal_005/%f %p'"
         $process = [int] (Get-Content "$restored/postmaster.pid" -TotalCount 1)
         { Restore-PgPointInTime -Repository $repository -DataDirectory $restored -Force } | Should -Throw "*process $process*"
         # The eighth line tells the state.

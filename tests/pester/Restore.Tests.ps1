@@ -5,15 +5,9 @@ BeforeAll {
 
 Describe 'Restore-PgPointInTime' {
     BeforeAll {
-        # The server writes its archive here: a folder that its account may enter.
-        $folder = [IO.Directory]::CreateTempSubdirectory('pgbackup-restore-').FullName
+        $folder = New-TestRepository restore
         $repository = Join-Path $folder 'repository'
-        $null = New-Item -ItemType Directory "$repository/wal_005"
-        if ([Environment]::IsPrivilegedProcess) {
-            & chown -R postgres $folder
-        }
-        $wal = "$repository/wal_005"
-        $cluster = Start-TestCluster -Setting @{ archive_mode = 'on'; archive_command = "cp '%p' '$wal/.%f' && mv '$wal/.%f' '$wal/%f'" }
+        $cluster = Start-TestCluster -ArchiveTo $repository
         $null = Invoke-TestSql $cluster 'CREATE TABLE t (v text)'
         $null = $cluster | Backup-PgCluster -Repository $repository
         $null = Invoke-TestSql $cluster "INSERT INTO t VALUES ('A')"
@@ -21,10 +15,7 @@ Describe 'Restore-PgPointInTime' {
         $time = Invoke-TestSql $cluster 'SELECT clock_timestamp()'
         Start-Sleep -Milliseconds 50
         $null = Invoke-TestSql $cluster "INSERT INTO t VALUES ('B')"
-        $segment = Invoke-TestSql $cluster 'SELECT pg_walfile_name(pg_switch_wal())'
-        for ($i = 0; $i -lt 600 -and -not (Test-Path "$wal/$segment"); $i++) {
-            Start-Sleep -Milliseconds 50
-        }
+        Complete-TestSegment $cluster $repository
         $restored = Join-Path $folder 'restored'
     }
 

@@ -5,21 +5,12 @@ BeforeAll {
 
 Describe 'Restore-PgPointInTime -Delta' {
     BeforeAll {
-        # The server writes its archive here: a folder that its account may enter.
-        $folder = [IO.Directory]::CreateTempSubdirectory('pgbackup-delta-').FullName
+        $folder = New-TestRepository delta
         $repository = Join-Path $folder 'repository'
-        $null = New-Item -ItemType Directory "$repository/wal_005"
-        if ([Environment]::IsPrivilegedProcess) {
-            & chown -R postgres $folder
-        }
-        $wal = "$repository/wal_005"
-        $cluster = Start-TestCluster -Setting @{ archive_mode = 'on'; archive_command = "cp '%p' '$wal/.%f' && mv '$wal/.%f' '$wal/%f'" }
+        $cluster = Start-TestCluster -ArchiveTo $repository
         $null = Invoke-TestSql $cluster "CREATE TABLE t AS SELECT 'A' v"
         $null = $cluster | Backup-PgCluster -Repository $repository
-        $segment = Invoke-TestSql $cluster 'SELECT pg_walfile_name(pg_switch_wal())'
-        for ($i = 0; $i -lt 600 -and -not (Test-Path "$wal/$segment"); $i++) {
-            Start-Sleep -Milliseconds 50
-        }
+        Complete-TestSegment $cluster $repository
         $restored = Join-Path $folder 'restored'
         $null = Restore-PgPointInTime -Repository $repository -DataDirectory $restored
     }
