@@ -30,8 +30,9 @@ public static partial class TargetTime
         ? new DateTimeOffset(time)
         : TryInZone(DateTime.SpecifyKind(time, DateTimeKind.Unspecified), TimeZoneInfo.Local, out DateTimeOffset result, out string? reason) ? result : throw new FormatException(reason);
 
-    /// <summary>The form for <c>recovery_target_time</c>: microseconds and a numeric offset, so that no setting of the server changes its meaning.</summary>
-    public static string ToPostgres(DateTimeOffset time) => time.ToString("yyyy-MM-dd HH:mm:ss.ffffffzzz", CultureInfo.InvariantCulture);
+    /// <summary>The form that a server of any time zone and date style reads alike, as <c>recovery_target_time</c>: ISO, in UTC, with a numeric offset, to the microsecond.</summary>
+    public static string ToPostgres(DateTimeOffset time) =>
+        time.ToUniversalTime().ToString("yyyy-MM-dd HH:mm:ss.FFFFFF", CultureInfo.InvariantCulture) + "+00";
 
     internal static bool TryParse(string text, TimeZoneInfo local, DateTimeOffset now, out DateTimeOffset time, [NotNullWhen(false)] out string? reason)
     {

@@ -89,7 +89,7 @@ public sealed record RestoreTarget
     {
         string text = Kind switch
         {
-            RestoreTargetKind.Time => "time " + TimeText(Time!.Value),
+            RestoreTargetKind.Time => "time " + TargetTime.ToPostgres(Time!.Value),
             RestoreTargetKind.Lsn => $"LSN {Lsn}",
             RestoreTargetKind.Xid => $"transaction {Xid}",
             RestoreTargetKind.Name => $"restore point '{Name}'",
@@ -102,15 +102,11 @@ public sealed record RestoreTarget
     /// <summary>The setting that makes the server stop here; null for the end of the WAL, which has none.</summary>
     internal KeyValuePair<string, string>? Setting() => Kind switch
     {
-        RestoreTargetKind.Time => new("recovery_target_time", TimeText(Time!.Value)),
+        RestoreTargetKind.Time => new("recovery_target_time", TargetTime.ToPostgres(Time!.Value)),
         RestoreTargetKind.Lsn => new("recovery_target_lsn", Lsn!.Value.ToString()),
         RestoreTargetKind.Xid => new("recovery_target_xid", Xid!.Value.ToString(CultureInfo.InvariantCulture)),
         RestoreTargetKind.Name => new("recovery_target_name", Name!),
         RestoreTargetKind.Immediate => new("recovery_target", "immediate"),
         _ => null,
     };
-
-    /// <summary>The form that a server of any time zone and date style reads alike: ISO, with a numeric offset.</summary>
-    internal static string TimeText(DateTimeOffset time) =>
-        time.ToUniversalTime().ToString("yyyy-MM-dd HH:mm:ss.FFFFFF", CultureInfo.InvariantCulture) + "+00";
 }

@@ -1,7 +1,6 @@
 using PgBackup.Errors;
 using PgBackup.Postgres.Files;
 using PgBackup.Postgres.WalRecords;
-using PgBackup.Repository;
 
 namespace PgBackup.Restore.Planning;
 
@@ -175,7 +174,7 @@ internal sealed class TargetFinder
         return PgErrors.TargetNotReachable(
             _target.ToString(),
             $"it lies before the first consistent point of the {(_candidates.Count == 1 ? "backup" : "oldest backup")} '{first.Name}' on timeline {_path.History.Timeline}, "
-            + $"{first.FinishLsn} at {RestoreTarget.TimeText(time)}.",
+            + $"{first.FinishLsn} at {TargetTime.ToPostgres(time)}.",
             $"The nearest point that can be reached is that one: -Name {first.Name} -Immediate. Get-PgRecoveryWindow shows the whole window.");
     }
 
@@ -183,7 +182,7 @@ internal sealed class TargetFinder
     {
         WalTail tail = await _scanner.TailAsync(run, cancellationToken).ConfigureAwait(false);
         WalTransactionEnd? last = await _scanner.LastTransactionAsync(_candidates[0].StartLsn!.Value, tail.End, cancellationToken).ConfigureAwait(false);
-        string until = last is null ? $"{tail.LastRecordStart}" : $"{tail.LastRecordStart}; the last transaction in it ended at {RestoreTarget.TimeText(last.Time)}";
+        string until = last is null ? $"{tail.LastRecordStart}" : $"{tail.LastRecordStart}; the last transaction in it ended at {TargetTime.ToPostgres(last.Time)}";
         if (run.Missing is { } missing)
         {
             return PgErrors.WalGapDetected(_past.Repository.Location, missing.ToString(), _target.ToString(),
