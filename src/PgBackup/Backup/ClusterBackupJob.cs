@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using PgBackup.Backup.Deltas;
-using PgBackup.Backup.Local;
 using PgBackup.Backup.Packing;
 using PgBackup.Backup.Publishing;
 using PgBackup.Codecs;

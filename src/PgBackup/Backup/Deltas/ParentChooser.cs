@@ -1,7 +1,5 @@
 using PgBackup.Errors;
-using PgBackup.Postgres.Files;
 using PgBackup.Repository;
-using PgBackup.Repository.Documents;
 
 namespace PgBackup.Backup.Deltas;
 

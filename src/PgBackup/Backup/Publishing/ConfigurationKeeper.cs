@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Text.Json;
-using PgBackup.Backup.Packing;
 using PgBackup.Codecs;
 using PgBackup.Platform;
 using PgBackup.Repository;

@@ -4,7 +4,6 @@ using PgBackup.Backup.Packing;
 using PgBackup.Codecs;
 using PgBackup.Repository;
 using PgBackup.Repository.Documents;
-using PgBackup.Storage;
 
 namespace PgBackup.Backup.Publishing;
 

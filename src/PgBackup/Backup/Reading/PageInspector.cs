@@ -1,5 +1,4 @@
 using Microsoft.Win32.SafeHandles;
-using PgBackup.Postgres;
 using PgBackup.Postgres.Files;
 
 namespace PgBackup.Backup.Reading;

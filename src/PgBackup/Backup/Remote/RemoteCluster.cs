@@ -1,5 +1,4 @@
 using System.Text;
-using Npgsql;
 using PgBackup.Backup.Packing;
 using PgBackup.Backup.Reading;
 using PgBackup.Codecs;

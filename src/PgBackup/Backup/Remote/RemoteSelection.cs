@@ -1,5 +1,4 @@
 using PgBackup.Backup.Deltas;
-using PgBackup.Backup.Reading;
 using PgBackup.Errors;
 using PgBackup.Platform;
 using PgBackup.Postgres.Files;

@@ -1,5 +1,4 @@
 using System.Formats.Tar;
-using PgBackup.Codecs;
 using PgBackup.Errors;
 using PgBackup.Platform;
 using PgBackup.Repository;

@@ -1,11 +1,5 @@
-using System.Formats.Tar;
-using System.Text;
-using PgBackup.Errors;
 using PgBackup.Postgres.Files;
 using PgBackup.Repository;
-using PgBackup.Repository.Documents;
-using PgBackup.Restore.Fetching;
-using PgBackup.Storage;
 
 namespace PgBackup.Restore.Planning;
 

@@ -3,7 +3,6 @@ using PgBackup.Postgres.Files;
 using PgBackup.Postgres.WalRecords;
 using PgBackup.Repository;
 using PgBackup.Repository.Documents;
-using PgBackup.Restore.Fetching;
 
 namespace PgBackup.Restore.Planning;
 

@@ -1,5 +1,4 @@
 using PgBackup.Errors;
-using PgBackup.Postgres.Files;
 using PgBackup.Postgres.WalRecords;
 using PgBackup.Repository;
 

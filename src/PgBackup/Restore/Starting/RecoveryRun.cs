@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using PgBackup.Errors;
 using PgBackup.Postgres.Files;
-using PgBackup.Restore.Planning;
 
 namespace PgBackup.Restore.Starting;
 

@@ -1,5 +1,3 @@
-using PgBackup.Errors;
-using PgBackup.Postgres.WalRecords;
 using PgBackup.Repository;
 using PgBackup.Repository.Documents;
 

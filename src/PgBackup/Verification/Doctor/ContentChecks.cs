@@ -1,4 +1,3 @@
-using PgBackup.Repository;
 using PgBackup.Storage;
 
 namespace PgBackup.Verification.Doctor;

@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using PgBackup.Repository;
 using PgBackup.Storage;
 using PgBackup.Storage.S3;
 
