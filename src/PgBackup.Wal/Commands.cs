@@ -14,7 +14,9 @@ internal static class Commands
     {
         try
         {
-            WalPushResult result = await WalPushAhead.PushAsync(invocation.Resolve(), invocation.Operands[0], log, cancellationToken).ConfigureAwait(false);
+            RepositorySettings settings = invocation.Resolve();
+            CertificateAuthorities.Narrow(settings);
+            WalPushResult result = await WalPushAhead.PushAsync(settings, invocation.Operands[0], log, cancellationToken).ConfigureAwait(false);
             log.Verbose($"{result.Name}: {result.Status} as '{result.Key}', {result.StoredSize} in {result.Duration.TotalMilliseconds:F0} ms.");
             return ExitCodes.Success;
         }
@@ -33,6 +35,7 @@ internal static class Commands
         try
         {
             RepositorySettings settings = invocation.Resolve();
+            CertificateAuthorities.Narrow(settings);
             await SpooledFetch.FetchAsync(settings, invocation.Operands[0], destination, StartPrefetcher, log, cancellationToken).ConfigureAwait(false);
             return ExitCodes.Success;
         }
@@ -51,7 +54,9 @@ internal static class Commands
     {
         try
         {
-            await WalPrefetcher.RunAsync(invocation.Resolve(), invocation.Operands[0], log, cancellationToken).ConfigureAwait(false);
+            RepositorySettings settings = invocation.Resolve();
+            CertificateAuthorities.Narrow(settings);
+            await WalPrefetcher.RunAsync(settings, invocation.Operands[0], log, cancellationToken).ConfigureAwait(false);
             return ExitCodes.Success;
         }
         catch (Exception error) when (error is PgBackupException or IOException or UnauthorizedAccessException)

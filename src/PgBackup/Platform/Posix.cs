@@ -172,6 +172,13 @@ internal static partial class Posix
         return groups[..count];
     }
 
+    /// <summary>Sets a variable of the process for libraries that are not the framework's, which do not see what the framework sets.</summary>
+    public static void SetVariable(string name, string value)
+    {
+        if (SetEnv(name, value, 1) != 0)
+            throw LastError($"set the variable {name}");
+    }
+
     private static IOException LastError(string action)
     {
         int error = Marshal.GetLastPInvokeError();
@@ -198,6 +205,9 @@ internal static partial class Posix
 
     [LibraryImport("libc", EntryPoint = "rename", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int RenameCall(string path, string name);
+
+    [LibraryImport("libc", EntryPoint = "setenv", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int SetEnv(string name, string value, int overwrite);
 
     [LibraryImport("libc", EntryPoint = "geteuid")]
     private static partial uint EffectiveUser();

@@ -50,6 +50,17 @@ internal static class S3Credentials
         }
     }
 
+    /// <summary>True when no service has to be asked for the credentials: they lie in settings, environment or files as they are.</summary>
+    public static bool AreAtHand(S3Settings settings)
+    {
+        if (settings.Credential is not null)
+            return true;
+        if (settings.ProfileName is null && Variable("AWS_ACCESS_KEY_ID") is not null)
+            return true;
+        return Variable("AWS_WEB_IDENTITY_TOKEN_FILE") is null
+            && ProfileOf(settings)?.Options is { AccessKey.Length: > 0, SecretKey.Length: > 0, RoleArn: null or "", SourceProfile: null or "" };
+    }
+
     /// <summary>The profile that settles what the settings leave open; null when there is none.</summary>
     public static CredentialProfile? ProfileOf(S3Settings settings)
     {
