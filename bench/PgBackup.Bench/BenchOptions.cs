@@ -6,9 +6,10 @@ namespace PgBackup.Bench;
 internal sealed record BenchOptions
 {
     public const string Usage = """
-        Bench [--store | --delta] [--rounds N] [--scale N] [--documents MEGABYTES]
+        Bench [--store | --delta | --wal] [--rounds N] [--scale N] [--documents MEGABYTES]
           --store       the repositories are in a bucket of a gateway of the benchmark's own; without, in folders
           --delta       backups of what changed, of PostgreSQL 17 (by WAL summaries) and 15 (by reading pages)
+          --wal         pushing, fetching and replaying WAL, in folders and in a bucket
           --rounds      how often every tool does everything (default 3)
           --scale       pgbench's scale; 15 MB each (default 90)
           --documents   the size of the table of text and jsonb (default 700)
@@ -19,6 +20,9 @@ internal sealed record BenchOptions
 
     /// <summary>Whether deltas are measured.</summary>
     public bool IsDelta { get; private init; }
+
+    /// <summary>Whether WAL is measured.</summary>
+    public bool IsWal { get; private init; }
 
     /// <summary>How often every tool does everything.</summary>
     public int Rounds { get; private init; } = 3;
@@ -41,9 +45,12 @@ internal sealed record BenchOptions
         BenchOptions options = new() { Module = "", PowerShell = "" };
         for (int i = 0; i < arguments.Length; i += 2)
         {
-            if (arguments[i] is "--store" or "--delta")
+            if (arguments[i] is "--store" or "--delta" or "--wal")
             {
-                options = options with { IsStore = options.IsStore || arguments[i] == "--store", IsDelta = options.IsDelta || arguments[i] == "--delta" };
+                options = options with
+                {
+                    IsStore = options.IsStore || arguments[i] == "--store", IsDelta = options.IsDelta || arguments[i] == "--delta", IsWal = options.IsWal || arguments[i] == "--wal",
+                };
                 i--;
                 continue;
             }
@@ -64,6 +71,7 @@ internal sealed record BenchOptions
                 return null;
             options = next;
         }
-        return !(options.IsStore && options.IsDelta) && options.Module.Length > 0 && options.PowerShell.Length > 0 ? options : null;
+        bool isOne = new[] { options.IsStore, options.IsDelta, options.IsWal }.Count(static chosen => chosen) <= 1;
+        return isOne && options.Module.Length > 0 && options.PowerShell.Length > 0 ? options : null;
     }
 }

@@ -25,6 +25,15 @@ internal sealed class PgBackRest(Stopwatches stopwatches, PostgresCluster cluste
     /// <summary>Whether files are bundled and stored by blocks, so that an incremental backup holds changed blocks.</summary>
     public bool IsByBlock { get; init; }
 
+    /// <summary>Whether WAL is pushed and fetched ahead, by processes of its own.</summary>
+    public bool IsAsync { get; init; }
+
+    /// <summary>The data directory; the cluster's own when it is not said.</summary>
+    public string? DataDirectory { get; init; }
+
+    /// <summary>The value for restore_command.</summary>
+    public string RestoreCommand => $"{Executable} --config={Configuration} --stanza={Stanza} archive-get %f \"%p\"";
+
     public override string ArchiveCommand => $"{Executable} --config={Configuration} --stanza={Stanza} archive-push \"%p\"";
 
     private string Configuration => Path.Combine(folder, "pgbackrest.conf");
@@ -52,9 +61,10 @@ internal sealed class PgBackRest(Stopwatches stopwatches, PostgresCluster cluste
             compress-type=zst
             process-max=2
             start-fast=y
+            {(IsAsync ? "archive-async=y" : "")}
 
             [{Stanza}]
-            pg1-path={cluster.DataDirectory}
+            pg1-path={DataDirectory ?? cluster.DataDirectory}
             pg1-port={cluster.Port}
             pg1-socket-path={cluster.SocketDirectory}
             pg1-user=postgres
@@ -62,7 +72,7 @@ internal sealed class PgBackRest(Stopwatches stopwatches, PostgresCluster cluste
             """,
             cancellationToken);
         ServerAccount.Current.Own(Configuration);
-        await RunAsync(cancellationToken, "stanza-create");
+        await RunAsync(cancellationToken, [.. DataDirectory is null ? (string[])[] : ["--no-online"], "stanza-create"]);
     }
 
     public override async Task<IReadOnlyList<Result>> BackUpAsync(bool isFull, CancellationToken cancellationToken)
@@ -79,6 +89,14 @@ internal sealed class PgBackRest(Stopwatches stopwatches, PostgresCluster cluste
     public override void WarmNewestBackup(CancellationToken cancellationToken) => home.Warm($"backup/{Stanza}/{_newest}/", cancellationToken);
 
     public override Task<long> StoredBytesAsync(CancellationToken cancellationToken) => home.BytesAsync($"backup/{Stanza}/{_newest}/", cancellationToken);
+
+    /// <summary>Forgets what was pushed and fetched ahead.</summary>
+    public void EmptySpool()
+    {
+        string spool = Path.Combine(folder, "spool");
+        Directory.Delete(spool, recursive: true);
+        ServerAccount.Current.CreateFolder(spool);
+    }
 
     /// <summary>Measures archive-push, a process for each of the files, one after the other.</summary>
     public async Task<Measurement> PushAsync(IEnumerable<string> files, CancellationToken cancellationToken)

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using PgBackup.Configuration;
 using PgBackup.Tests.Kit;
 
 namespace PgBackup.Bench;
@@ -14,6 +15,9 @@ internal sealed record PowerShellModule(Stopwatches Stopwatches, string PowerShe
 
     /// <summary>The script that archive_command runs.</summary>
     public string ArchiveScript => Path.Combine(Folder, "scripts", "pgbackup-archive.ps1");
+
+    /// <summary>The native command that archive_command runs.</summary>
+    public string NativeCommand => EntryProgram.NativePath(Path.Combine(Folder, "scripts"));
 
     /// <summary>Measures a process that imports the module and runs a command to a good end.</summary>
     public Task<(Measurement Took, string Output)> RunAsync(RepositoryHome home, string command, CancellationToken cancellationToken) =>

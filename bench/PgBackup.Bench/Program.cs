@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using PgBackup.Bench;
+using PgBackup.Bench.Wal;
 
 if (BenchOptions.Parse(args) is not { } options)
 {
@@ -15,7 +16,7 @@ IDisposable[] registrations = [.. signals.Select(signal => PosixSignalRegistrati
 }))];
 try
 {
-    await (options.IsStore ? StoreRun.RunAsync(options, stop.Token) : options.IsDelta ? DeltaRun.RunAsync(options, stop.Token) : DirectoryRun.RunAsync(options, stop.Token));
+    await (options.IsStore ? StoreRun.RunAsync(options, stop.Token) : options.IsDelta ? DeltaRun.RunAsync(options, stop.Token) : options.IsWal ? WalRun.RunAsync(options, stop.Token) : DirectoryRun.RunAsync(options, stop.Token));
     return 0;
 }
 catch (OperationCanceledException)

@@ -12,11 +12,17 @@ internal sealed record Goal(string Words, double Measured, double Most, string F
 /// <summary>The tables, as Markdown.</summary>
 internal sealed class Report(TextWriter output)
 {
-    /// <summary>Who was measured, and how.</summary>
-    public async Task DescribeAsync(Ground ground, int rounds, IEnumerable<Contestant> contestants, CancellationToken cancellationToken)
+    /// <summary>Where it was measured, and how often.</summary>
+    public void Describe(Ground ground, int rounds)
     {
         output.WriteLine();
         output.WriteLine($"{ground.Description} {rounds} rounds.");
+    }
+
+    /// <summary>Who was measured, and how.</summary>
+    public async Task DescribeAsync(Ground ground, int rounds, IEnumerable<Contestant> contestants, CancellationToken cancellationToken)
+    {
+        Describe(ground, rounds);
         foreach (Contestant contestant in contestants)
             output.WriteLine($"* {contestant.Name}: {await contestant.DescribeAsync(cancellationToken)}");
     }
@@ -59,16 +65,20 @@ internal sealed class Report(TextWriter output)
             output.WriteLine($"| {Cell(name)} | {Bench.Sizes.Megabytes(near)} | {Bench.Sizes.Megabytes(spread)} |");
     }
 
-    /// <summary>What pushing a number of segments took.</summary>
-    public void Pushes(Rounds rounds, IReadOnlyDictionary<string, int> segments, long segmentBytes)
+    /// <summary>What a number of segments took.</summary>
+    /// <param name="title">What was done with them.</param>
+    /// <param name="rounds">The results.</param>
+    /// <param name="segments">How many segments each row stands for.</param>
+    /// <param name="segmentBytes">The bytes of one.</param>
+    public void Segments(string title, Rounds rounds, IReadOnlyDictionary<string, int> segments, long segmentBytes)
     {
-        Rows("WAL push", "segments", "a segment", "least – most", "rate", "processor time a segment", "peak memory of one process");
+        Rows(title, "segments", "a segment", "least – most", "rate", "processor time a segment", "peak memory of one process");
         foreach (string name in rounds.Names)
         {
             double[] each = [.. rounds.Of(name, static m => m.Wall.TotalMilliseconds).Select(t => t / segments[name])];
             double processor = Rounds.Median(rounds.Of(name, static m => m.Processor.TotalMilliseconds)) / segments[name];
             output.WriteLine(Text(
-                $"| {Cell(name)} | {segments[name]} | {Rounds.Median(each):F0} ms | {each.Min():F0} – {each.Max():F0} ms | {segmentBytes / 1e3 / Rounds.Median(each):F0} MB/s | {processor:F0} ms | {Bench.Sizes.Megabytes(rounds.Of(name, static m => m.PeakBytes).Max())} |"));
+                $"| {Cell(name)} | {segments[name]} | {Rounds.Median(each):F1} ms | {each.Min():F1} – {each.Max():F1} ms | {segmentBytes / 1e3 / Rounds.Median(each):F0} MB/s | {processor:F0} ms | {Bench.Sizes.Megabytes(rounds.Of(name, static m => m.PeakBytes).Max())} |"));
         }
     }
 

@@ -86,7 +86,7 @@ internal sealed class StoreRun(BenchOptions options, Ground ground, CephServer s
         _report.Times($"backup of {data}", backups);
         _report.Times($"restore of {data}", restores);
         await _report.StoredAsync(versus.Contestants, ground.DataBytes, cancellationToken);
-        _report.Pushes(pushes.Results, pushes.Segments, wal.SegmentBytes);
+        _report.Segments("WAL push", pushes.Results, pushes.Segments, wal.SegmentBytes);
         _report.Times($"backup of {data} through the proxy", farBackups, byReference: true);
         _report.Times($"restore of {data} through the proxy", farRestores, byReference: true);
         string ours = versus.Contestants[0].Name, rival = versus.Contestants[1].Name, near = distance.Contestants[0].Name, far = distance.Contestants[1].Name;

@@ -29,4 +29,21 @@ internal sealed record WalSample(IReadOnlyList<string> Files)
             File.Delete(other);
         return new WalSample(files);
     }
+
+    /// <summary>Lets the cluster write so many under load and keeps copies of them in a folder, from the one that it was in: all that a replay of what the cluster was needs.</summary>
+    public static async Task<WalSample> FollowAsync(PostgresCluster cluster, string folder, int count, CancellationToken cancellationToken)
+    {
+        await BenchCluster.ArchiveByAsync(cluster, $"cp \"%p\" \"{folder}/%f\"");
+        string[] files = [];
+        for (int seed = 500; files.Length < count; seed++)
+        {
+            await cluster.RunToolAsync("pgbench", "-n", "-c", "4", "-j", "2", "-T", "10", $"--random-seed={seed.ToString(CultureInfo.InvariantCulture)}");
+            cancellationToken.ThrowIfCancellationRequested();
+            files = [.. Directory.GetFiles(folder).Where(static f => Path.GetFileName(f).Length == 24).Order(StringComparer.Ordinal)];
+        }
+        await BenchCluster.ArchiveByAsync(cluster, "/bin/true");
+        foreach (string other in Directory.GetFiles(folder).Except(files.Take(count)))
+            File.Delete(other);
+        return new WalSample([.. files.Take(count)]);
+    }
 }

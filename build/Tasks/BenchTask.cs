@@ -9,13 +9,13 @@ internal sealed class BenchTask : BuildTask
     public override string Name => "Bench";
 
     /// <inheritdoc/>
-    public override string Summary => "time backup and restore against tar|zstd and pgBackRest; --store in a bucket; --delta what changed; --rounds N, --scale N, --documents MB";
+    public override string Summary => "time backup and restore against tar|zstd and pgBackRest; --store in a bucket; --delta what changed; --wal the log; --rounds N, --scale N, --documents MB";
 
     /// <inheritdoc/>
     public override async Task<int> RunAsync(string[] arguments)
     {
         await Prerequisites.EnsureAsync([.. Prerequisites.Server, .. Prerequisites.Rivals]);
-        if (arguments.Contains("--store"))
+        if (arguments.Contains("--store") || arguments.Contains("--wal"))
             await StoreRoots.EnsureAsync();
         if (arguments.Contains("--delta"))
         {
