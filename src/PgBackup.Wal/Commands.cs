@@ -30,13 +30,13 @@ internal static class Commands
     /// <summary>0 when the file is there, 1 when the archive does not have it, 126 for anything else; on a standby 1 also for what passes.</summary>
     public static async Task<int> FetchAsync(Invocation invocation, IOperationLog log, CancellationToken cancellationToken)
     {
-        bool isStandby = RestoreCommand.IsStandby(Environment.CurrentDirectory);
-        string destination = Path.GetFullPath(invocation.Operands[1]);
+        bool isStandby = RestoreCommand.IsStandby(".");
         try
         {
+            string destination = Path.GetFullPath(invocation.Operands[1]);
             RepositorySettings settings = invocation.Resolve();
             CertificateAuthorities.Narrow(settings);
-            await SpooledFetch.FetchAsync(settings, invocation.Operands[0], destination, StartPrefetcher, log, cancellationToken).ConfigureAwait(false);
+            await SpooledFetch.FetchAsync(settings, invocation.Operands[0], destination, () => StartPrefetcher(destination), log, cancellationToken).ConfigureAwait(false);
             return ExitCodes.Success;
         }
         catch (Exception error) when (error is not OperationCanceledException)
@@ -45,7 +45,7 @@ internal static class Commands
             return error is PgBackupException known ? RestoreCommand.ExitCodeOf(known, isStandby) : RestoreCommand.Stop;
         }
 
-        void StartPrefetcher() =>
+        void StartPrefetcher(string destination) =>
             DetachedProcess.Start(Environment.ProcessPath!, ["prefetch", Path.GetDirectoryName(destination)!, .. invocation.Options]);
     }
 
@@ -56,6 +56,8 @@ internal static class Commands
         {
             RepositorySettings settings = invocation.Resolve();
             CertificateAuthorities.Narrow(settings);
+            // Everything is a full path by now. Whoever stays in the data directory keeps its file system busy.
+            Environment.CurrentDirectory = Path.GetPathRoot(Environment.CurrentDirectory)!;
             await WalPrefetcher.RunAsync(settings, invocation.Operands[0], log, cancellationToken).ConfigureAwait(false);
             return ExitCodes.Success;
         }

@@ -16,8 +16,8 @@ switch (args)
 if (invocation is null)
 {
     StandardError.Line($"{fault}. See pgbackup-wal --help.");
-    // A recovery must not take this for the end of the archive.
-    return args is ["fetch", ..] ? RestoreCommand.Stop : ExitCodes.BadConfiguration;
+    // A recovery must not take this for the end of the archive, wherever in the line the mistake is: only who surely does not fetch gets the other code.
+    return args is ["push" or "check", ..] ? ExitCodes.BadConfiguration : RestoreCommand.Stop;
 }
 
 int? signal = null;

@@ -21,8 +21,16 @@ internal static class FileMove
         }
         catch (IOException error) when (error.HResult == CrossDevice)
         {
-            File.Copy(path, temporary, overwrite: true);
-            Posix.Rename(temporary, name);
+            try
+            {
+                File.Copy(path, temporary, overwrite: true);
+                Posix.Rename(temporary, name);
+            }
+            catch
+            {
+                File.Delete(temporary);
+                throw;
+            }
             File.Delete(path);
         }
     }

@@ -23,14 +23,16 @@ public sealed class WalPrefetcher
     private readonly BackupRepository _repository;
     private readonly FetchSpool _spool;
     private readonly int _most;
+    private readonly TimeSpan _idle;
     private readonly IOperationLog _log;
     private readonly Dictionary<WalSegmentName, Task<bool>> _running = [];
 
-    private WalPrefetcher(BackupRepository repository, FetchSpool spool, int most, IOperationLog log)
+    private WalPrefetcher(BackupRepository repository, FetchSpool spool, int most, TimeSpan idle, IOperationLog log)
     {
         _repository = repository;
         _spool = spool;
         _most = most;
+        _idle = idle;
         _log = log;
     }
 
@@ -39,7 +41,10 @@ public sealed class WalPrefetcher
     /// <param name="walFolder">The server's pg_wal.</param>
     /// <param name="log">Where to say what is done.</param>
     /// <param name="cancellationToken">Stops it.</param>
-    public static async Task RunAsync(RepositorySettings settings, string walFolder, IOperationLog? log = null, CancellationToken cancellationToken = default)
+    public static Task RunAsync(RepositorySettings settings, string walFolder, IOperationLog? log = null, CancellationToken cancellationToken = default) =>
+        RunAsync(settings, walFolder, s_idle, log, cancellationToken);
+
+    internal static async Task RunAsync(RepositorySettings settings, string walFolder, TimeSpan idle, IOperationLog? log, CancellationToken cancellationToken)
     {
         log ??= OperationLog.None;
         if (WalSpool.TryOpen(settings, walFolder, log) is not { } folder)
@@ -47,7 +52,7 @@ public sealed class WalPrefetcher
         var spool = new FetchSpool(folder);
         using IDisposable? only = spool.TryLock();
         if (only is not null)
-            await new WalPrefetcher(BackupRepository.Open(settings), spool, settings.Wal.Prefetch, log).RunAsync(cancellationToken).ConfigureAwait(false);
+            await new WalPrefetcher(BackupRepository.Open(settings), spool, settings.Wal.Prefetch, idle, log).RunAsync(cancellationToken).ConfigureAwait(false);
     }
 
     private async Task RunAsync(CancellationToken cancellationToken)
@@ -59,7 +64,7 @@ public sealed class WalPrefetcher
             List<WalSegmentName> window = [];
             DateTime idleSince = DateTime.UtcNow;
             bool isAtEnd = false;
-            while (DateTime.UtcNow - idleSince < s_idle)
+            while (DateTime.UtcNow - idleSince < _idle)
             {
                 if (_spool.Asked() is { } asked && asked != before)
                 {

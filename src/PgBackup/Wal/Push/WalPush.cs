@@ -54,6 +54,16 @@ public sealed class WalPush(BackupRepository repository, IOperationLog? log = nu
         }
     }
 
+    /// <summary>Has the cluster of a file admitted, as its push does; false when the file does not tell its cluster. Throws what the push throws.</summary>
+    internal async Task<bool> AdmitAsync(string path, CancellationToken cancellationToken)
+    {
+        using LocalWalFile local = LocalWalFile.Open(path);
+        if (local.Header is null)
+            return false;
+        await AdmitAsync(local, cancellationToken).ConfigureAwait(false);
+        return true;
+    }
+
     // Once for each cluster: everybody else waits for that, because the first one may make the repository's own records.
     private Task AdmitAsync(LocalWalFile local, CancellationToken cancellationToken)
     {

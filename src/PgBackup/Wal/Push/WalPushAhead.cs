@@ -65,7 +65,6 @@ public sealed class WalPushAhead
             return await _push.PushAsync(_path, cancellationToken).ConfigureAwait(false);
 
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        // The file that was asked for goes first; it opens what the others go through.
         Task<WalPushResult> asked = Task.Run(() => _push.PushAsync(_path, cancellationToken), CancellationToken.None);
         var ahead = new Queue<string>(Waiting());
         var workers = new Task[Math.Min(WalPushSeries.FilesAtOnce - 1, ahead.Count)];
@@ -140,6 +139,8 @@ public sealed class WalPushAhead
 
     private async Task WorkAsync(Queue<string> ahead, long start, CancellationToken cancellationToken)
     {
+        if (!await IsAdmittedAsync(cancellationToken).ConfigureAwait(false))
+            return;
         while (!cancellationToken.IsCancellationRequested && Stopwatch.GetElapsedTime(start) < s_patience)
         {
             string? next;
@@ -153,6 +154,20 @@ public sealed class WalPushAhead
                 lock (ahead)
                     ahead.Clear();
             }
+        }
+    }
+
+    // The file that was asked for says whose a new repository is, never one that happens to wait beside it.
+    private async Task<bool> IsAdmittedAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _push.AdmitAsync(_path, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is PgBackupException or OperationCanceledException)
+        {
+            _log.Debug($"Nothing is stored ahead: {error.Message}"); // Told by the push of that file.
+            return false;
         }
     }
 

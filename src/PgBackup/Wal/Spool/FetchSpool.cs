@@ -61,6 +61,7 @@ internal sealed class FetchSpool
         return File.Exists(path) && File.ReadAllText(path).Split(' ') is [var name, var size]
             && WalSegmentName.TryParse(name, out WalSegmentName segment)
             && int.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out int bytes)
+            && WalSegmentSize.IsValid(bytes)
             ? new AskedSegment(segment, new WalSegmentSize(bytes))
             : null;
     }
@@ -97,9 +98,13 @@ internal sealed class FetchSpool
                 header = null;
         }
         if (header is null)
+        {
             File.Delete(path);
-        else
-            FileMove.Over(path, destination, destination + WalFetch.TemporarySuffix);
+            return null;
+        }
+        string temporary = destination + WalFetch.TemporarySuffix;
+        FileMove.Over(path, destination, temporary);
+        File.Delete(temporary); // What a killed fetch may have left; nobody else would.
         return header;
     }
 
