@@ -48,7 +48,7 @@ public sealed class TestPgWalArchiveCommand : PgServerCmdlet
     /// <summary>How many segments may be late at the newest end.</summary>
     [Parameter(ParameterSetName = CheckSet)]
     [ValidateRange(0, int.MaxValue)]
-    public int MaxDelayed { get; set; }
+    public int? MaxDelayed { get; set; }
 
     /// <summary>Reads the content of so many of the newest segments only.</summary>
     [Parameter(ParameterSetName = CheckSet)]
@@ -93,13 +93,14 @@ public sealed class TestPgWalArchiveCommand : PgServerCmdlet
             return;
         if (s_serverParameters.Any(MyInvocation.BoundParameters.ContainsKey))
             _server = ResolveServer();
-        _options = new WalCheckOptions
+        WalCheckOptions said = WalCheckOptions.FromEnvironment(Environment.GetEnvironmentVariable);
+        _options = said with
         {
             Backup = Name,
             From = From is null ? null : WalPosition.Parse(From),
             Timeline = Timeline is { } number ? new TimelineId(number) : null,
             Level = Level,
-            MaxDelayed = MaxDelayed,
+            MaxDelayed = MaxDelayed ?? said.MaxDelayed,
             Newest = Newest,
             Since = Since,
             ThrottleLimit = ThrottleLimit,

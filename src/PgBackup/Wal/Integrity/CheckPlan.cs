@@ -13,8 +13,8 @@ namespace PgBackup.Wal.Integrity;
 /// <param name="IsAsked">Whether every segment counts: on the current timeline, and on one that was asked for.</param>
 internal sealed record PlannedPath(ClusterLog Log, LogPath Path, ulong First, ulong Last, IReadOnlyList<ClusterBackup> Backups, bool IsCurrent, bool IsAsked)
 {
-    /// <summary>The server, where it is one that goes on along this path.</summary>
-    public ServerPosition? Server { get; init; }
+    /// <summary>The server, where it is on a timeline of which the archive holds nothing at all, and this is the path to the newest that it holds.</summary>
+    public ServerPosition? ServerElsewhere { get; init; }
 }
 
 /// <summary>Which paths are checked: that of each cluster's current timeline, and of every other timeline as far as backups on it need it.</summary>
@@ -38,7 +38,7 @@ internal static class CheckPlan
                     plan.Add(one);
                 continue;
             }
-            PlannedPath? current = Plan(log, CurrentOf(log, options.Server), true, options);
+            PlannedPath? current = PlanCurrent(log, options);
             if (current is not null)
                 plan.Add(current);
             if (options.From is null)
@@ -54,6 +54,16 @@ internal static class CheckPlan
         server is not null && IsOf(log, server) ? server.Timeline : log.Timelines().First(log.IsAlive);
 
     private static bool IsOf(ClusterLog log, ServerPosition server) => log.SystemIdentifier is null || log.SystemIdentifier == server.SystemIdentifier;
+
+    // After a promotion the history file is the first that is archived. Where even that is missing, nothing leads to where the server is.
+    private static PlannedPath? PlanCurrent(ClusterLog log, WalCheckOptions options)
+    {
+        TimelineId current = CurrentOf(log, options.Server);
+        if (log.Timelines().Contains(current))
+            return Plan(log, current, true, options);
+        PlannedPath? newest = Plan(log, CurrentOf(log, null), true, options with { Server = null });
+        return newest is null ? null : newest with { ServerElsewhere = options.Server };
+    }
 
     private static PlannedPath FromBackup(IReadOnlyList<ClusterLog> logs, string name, WalCheckOptions options, string location)
     {
@@ -110,6 +120,6 @@ internal static class CheckPlan
             // Without a position it is a server that has not finished its first segment.
             return options.From is { } from ? throw PgErrors.WalRangeInvalid(from.ToString(), path.Segment(last.Value).ToString()) : null;
         }
-        return new PlannedPath(log, path, first.Value, last.Value, backups, timeline == CurrentOf(log, options.Server), isAsked) { Server = server };
+        return new PlannedPath(log, path, first.Value, last.Value, backups, timeline == CurrentOf(log, options.Server), isAsked);
     }
 }

@@ -69,6 +69,11 @@ internal sealed class PathFindings
     {
         ClusterLog log = planned.Log;
         TimelineId own = planned.Path.History.Timeline;
+        if (planned.ServerElsewhere is { } server)
+        {
+            _failures.Add($"The server {server.Server} is on timeline {server.Timeline}, and the archive holds nothing of it, not even {server.Timeline.HistoryFileName}: "
+                + "nothing that happened since can be brought back. See with Get-PgWalArchiveStatus why it does not archive.");
+        }
         if (!log.HasHistory(own))
             _warnings.Add($"{own.HistoryFileName} is not in the archive: no backup of an older timeline can be rolled forward to timeline {own}. Push it from the server's pg_wal.");
         if (!planned.IsCurrent)

@@ -1,3 +1,5 @@
+using PgBackup.Configuration;
+
 namespace PgBackup.Wal.Integrity;
 
 /// <summary>What a check of the archive looks at.</summary>
@@ -35,6 +37,18 @@ public sealed record WalCheckOptions
 
     /// <summary>How many segments in a row one reader takes.</summary>
     internal int ChunkLength { get; init; } = 16;
+
+    /// <summary>What WAL-G's variables say: WALG_INTEGRITY_MAX_DELAYED_WALS and WALG_UPLOAD_CONCURRENCY. Throws <c>SettingInvalid</c>.</summary>
+    public static WalCheckOptions FromEnvironment(Func<string, string?> environment)
+    {
+        return new WalCheckOptions
+        {
+            MaxDelayed = Read("WALG_INTEGRITY_MAX_DELAYED_WALS", GapJudge.MaxDelayed),
+            UploadWindow = Read("WALG_UPLOAD_CONCURRENCY", GapJudge.UploadWindow),
+        };
+
+        int Read(string name, int otherwise) => Setting.Variable(environment, name) is { } setting ? SettingText.Number(setting, 0, 1_000_000) : otherwise;
+    }
 
     /// <summary>Eight, or one for each processor where there are fewer.</summary>
     public static int DefaultThrottleLimit => Math.Min(8, Environment.ProcessorCount);

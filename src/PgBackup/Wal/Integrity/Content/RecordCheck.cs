@@ -85,7 +85,9 @@ internal static class RecordCheck
         }
         WalEnd end = reader.End!;
         ulong number = end.Segment.NumberFor(reading.Planned.Log.SegmentSize);
-        if (end.Kind == WalEndKind.StopReached || (end.Kind == WalEndKind.SegmentMissing && number > chunk.Last))
+        if (end.Kind == WalEndKind.StopReached)
+            return await CheckTailAsync(reading, reader, chunk, cancellationToken).ConfigureAwait(false);
+        if (end.Kind == WalEndKind.SegmentMissing && number > chunk.Last)
             return null;
         bool isNewest = number >= (reading.Planned.Path.LastNumber ?? 0);
         if (isNewest && end.Kind is WalEndKind.EndOfWal or WalEndKind.SegmentMissing)
@@ -100,6 +102,16 @@ internal static class RecordCheck
             && await SegmentContent.FindFaultAsync(reading, number, cancellationToken).ConfigureAwait(false) is { } found ? found : (end.Position, end.Message);
         reading.Faults.AddSegment(number, fault.Lsn, fault.Message);
         return number;
+    }
+
+    // Behind a switch the reader is at the chunk's end without having seen the rest of the object.
+    private static async Task<ulong?> CheckTailAsync(Reading reading, WalRecordReader reader, ReadChunk chunk, CancellationToken cancellationToken)
+    {
+        if (reader.Position > reading.Planned.Log.SegmentSize.StartOf(chunk.Last + 1)
+            || await SegmentContent.FindFaultAsync(reading, chunk.Last, cancellationToken).ConfigureAwait(false) is not { } fault)
+            return null;
+        reading.Faults.AddSegment(chunk.Last, fault.Lsn, fault.Message);
+        return chunk.Last;
     }
 
     /// <summary>The segments of a path; remembers which was opened last, and counts them as it goes.</summary>
