@@ -1,11 +1,29 @@
+using PgBackup.Errors;
 using PgBackup.Postgres.WalRecords;
+using PgBackup.Repository.Pieces;
 
 namespace PgBackup.Repository;
 
-/// <summary>The archive's segments, decrypted and decompressed, for a <see cref="WalRecordReader"/>.</summary>
+/// <summary>
+/// The archive's segments, decrypted and decompressed, for a <see cref="WalRecordReader"/>. A segment of which there are pieces only is put together from them, with zeros
+/// behind.
+/// </summary>
 public sealed class ArchivedWalSource(BackupRepository repository, WalInventory inventory) : IWalSegmentSource
 {
     /// <inheritdoc/>
-    public async Task<Stream?> OpenAsync(WalSegmentName segment, CancellationToken cancellationToken) =>
-        inventory.KeyOf(segment) is { } key ? await repository.OpenDecodedAsync(key, cancellationToken).ConfigureAwait(false) : null;
+    public async Task<Stream?> OpenAsync(WalSegmentName segment, CancellationToken cancellationToken)
+    {
+        if (inventory.KeyOf(segment) is { } key)
+            return await repository.OpenDecodedAsync(key, cancellationToken).ConfigureAwait(false);
+        if (inventory.TailOf(segment) is not { } tail)
+            return null;
+        AssembledWal? pieces = await WalPieceReader.TryOpenAsync(repository, tail.SystemIdentifier, segment, OperationLog.None, cancellationToken).ConfigureAwait(false);
+        if (pieces is not null)
+            return pieces.Content;
+        // A receiver that has got on since the archive was listed has stored the whole segment before it deleted the pieces.
+        if (WalFileName.TryParse(segment.ToString(), out WalFileName? file)
+            && await WalArchive.FindAsync(repository, file, cancellationToken).ConfigureAwait(false) is [var whole, ..])
+            return await repository.OpenDecodedAsync(whole.Object.Key, cancellationToken).ConfigureAwait(false);
+        throw PgErrors.ObjectNotFound(repository.Location, WalPiece.FolderOf(tail.SystemIdentifier, segment));
+    }
 }

@@ -1,10 +1,11 @@
 using PgBackup.Codecs;
-using PgBackup.Storage;
+using PgBackup.Repository.Pieces;
 
 namespace PgBackup.Repository;
 
 /// <summary>
-/// Which segments and histories the archive holds, from one listing: two words a segment, so that the ten million segments of a big archive fit into memory.
+/// Which segments and histories the archive holds, from one listing: two words a segment, so that the ten million segments of a big archive fit into memory. And of which
+/// segments it holds pieces, from another.
 /// </summary>
 public sealed class WalInventory
 {
@@ -14,6 +15,7 @@ public sealed class WalInventory
     private readonly Dictionary<TimelineId, SortedSegments> _timelines = [];
     private readonly List<TimelineId> _histories = [];
     private readonly List<ArchivedWalFile> _backupHistories = [];
+    private IReadOnlyList<WalTail> _tails = [];
 
     private WalInventory()
     {
@@ -28,10 +30,14 @@ public sealed class WalInventory
     /// <summary>The timelines that have segments, in order.</summary>
     public IEnumerable<TimelineId> Timelines => _timelines.Keys.Order();
 
+    /// <summary>The timelines that have segments, or pieces of one, in order.</summary>
+    public IEnumerable<TimelineId> TimelinesWithPieces => _timelines.Keys.Union(_tails.Select(t => t.Segment.Timeline)).Order();
+
     /// <summary>Lists the archive.</summary>
     public static async Task<WalInventory> LoadAsync(BackupRepository repository, CancellationToken cancellationToken = default)
     {
-        var inventory = new WalInventory();
+        // The pieces first: a receiver that gets on meanwhile stores the whole segment before it deletes them.
+        var inventory = new WalInventory { _tails = await ListTailsAsync(repository, cancellationToken).ConfigureAwait(false) };
         await foreach (ArchivedWalFile item in WalArchive.ListAsync(repository, cancellationToken).ConfigureAwait(false))
         {
             if (item.File.Kind == WalFileKind.Segment)
@@ -47,7 +53,7 @@ public sealed class WalInventory
         return inventory;
     }
 
-    /// <summary>Whether the segment is there.</summary>
+    /// <summary>Whether the segment is there, whole.</summary>
     public bool Contains(WalSegmentName segment) => Find(segment) is not null;
 
     /// <summary>The stored bytes of a segment; 0 when it is not there.</summary>
@@ -57,7 +63,31 @@ public sealed class WalInventory
     public string? KeyOf(WalSegmentName segment) => Find(segment) is not { } entry ? null
         : KeyOf(segment, entry);
 
-    /// <summary>The newest segment of a timeline; null when it has none.</summary>
+    /// <summary>What pieces hold of a segment that is not there whole; null when they hold nothing of it.</summary>
+    public WalTail? TailOf(WalSegmentName segment)
+    {
+        WalTail? found = null;
+        foreach (WalTail tail in _tails)
+        {
+            if (tail.Segment == segment && (found is null || tail.Modified > found.Modified))
+                found = tail;
+        }
+        return found is null || Contains(segment) ? null : found;
+    }
+
+    /// <summary>The newest segment of a timeline, whole or in pieces; null when it has none.</summary>
+    public WalSegmentName? NewestOf(TimelineId timeline, WalSegmentSize size)
+    {
+        WalSegmentName? newest = LastOf(timeline, size);
+        foreach (WalTail tail in _tails)
+        {
+            if (tail.Segment.Timeline == timeline && (newest is null || tail.Segment.CompareTo(newest.Value) > 0))
+                newest = tail.Segment;
+        }
+        return newest;
+    }
+
+    /// <summary>The newest whole segment of a timeline; null when it has none.</summary>
     public WalSegmentName? LastOf(TimelineId timeline, WalSegmentSize size) =>
         _timelines.TryGetValue(timeline, out SortedSegments? segments) && segments.Last is { } last
             ? WalSegmentName.Of(timeline, (last >> 32) * size.SegmentsPerLogId + (uint)last, size)
@@ -89,10 +119,23 @@ public sealed class WalInventory
     internal int PlaceOf(WalSegmentName segment) =>
         _timelines.TryGetValue(segment.Timeline, out SortedSegments? segments) ? segments.PlaceOf(NumberOf(segment)) : 0;
 
+    /// <summary>The same with the pieces of one cluster only.</summary>
+    internal WalInventory WithPiecesOf(ulong cluster)
+    {
+        if (_tails.All(t => t.SystemIdentifier == cluster))
+            return this;
+        var part = new WalInventory { _tails = [.. _tails.Where(t => t.SystemIdentifier == cluster)] };
+        part._histories.AddRange(_histories);
+        part._backupHistories.AddRange(_backupHistories);
+        foreach ((TimelineId timeline, SortedSegments segments) in _timelines)
+            part._timelines[timeline] = segments;
+        return part;
+    }
+
     /// <summary>The same with some of the segments only.</summary>
     internal WalInventory Only(Func<TimelineId, int, bool> keep)
     {
-        var part = new WalInventory();
+        var part = new WalInventory { _tails = _tails };
         part._histories.AddRange(_histories);
         part._backupHistories.AddRange(_backupHistories);
         foreach ((TimelineId timeline, SortedSegments all) in _timelines)
@@ -111,6 +154,14 @@ public sealed class WalInventory
 
     private static string KeyOf(WalSegmentName segment, Entry entry) =>
         RepositoryLayout.WalKey(segment.ToString(), (CompressionMethod)entry.Method) + (entry.HasDot ? "." : "");
+
+    private static async Task<IReadOnlyList<WalTail>> ListTailsAsync(BackupRepository repository, CancellationToken cancellationToken)
+    {
+        var pieces = new List<WalPiece>();
+        await foreach (WalPiece piece in WalPieces.ListAsync(repository, null, cancellationToken).ConfigureAwait(false))
+            pieces.Add(piece);
+        return [.. pieces.GroupBy(p => (p.SystemIdentifier, p.Segment)).Select(WalTail.Of).OfType<WalTail>()];
+    }
 
     private static ulong NumberOf(WalSegmentName segment) => ((ulong)segment.LogId << 32) | segment.Segment;
 

@@ -49,7 +49,7 @@ internal sealed class ClusterPast
         {
             ClusterBackup[] backups = [.. cluster];
             WalSegmentSize size = await ClusterWal.SegmentSizeAsync(repository, backups, cancellationToken).ConfigureAwait(false);
-            var past = new ClusterPast(repository, backups, cluster.Key is { } own ? lineages.Of(own) : inventory, size);
+            var past = new ClusterPast(repository, backups, cluster.Key is { } own ? lineages.Of(own).WithPiecesOf(own) : inventory, size);
             foreach (TimelineHistory history in histories)
             {
                 if (cluster.Key is not { } identifier || lineages.MayBeOf(identifier, history, size))
@@ -68,7 +68,7 @@ internal sealed class ClusterPast
 
     /// <summary>Every timeline that has a history, segments or backups, newest first.</summary>
     public IReadOnlyList<TimelineId> Timelines() =>
-        [.. _histories.Keys.Concat(Backups.Select(b => b.Timeline)).Concat(Inventory.Timelines).Distinct().OrderDescending()];
+        [.. _histories.Keys.Concat(Backups.Select(b => b.Timeline)).Concat(Inventory.TimelinesWithPieces).Distinct().OrderDescending()];
 
     /// <summary>The backups from which recovery along a history can begin, oldest first.</summary>
     public IReadOnlyList<ClusterBackup> BackupsOn(TimelineHistory history) =>
@@ -80,10 +80,10 @@ internal sealed class ClusterPast
     /// </summary>
     public bool IsDeadEnd(TimelineHistory history)
     {
-        if (history.Switches.Count == 0 || Inventory.LastOf(history.Timeline, SegmentSize) is not null || Backups.Any(b => b.Timeline == history.Timeline))
+        if (history.Switches.Count == 0 || Inventory.NewestOf(history.Timeline, SegmentSize) is not null || Backups.Any(b => b.Timeline == history.Timeline))
             return false;
         TimelineSwitch last = history.Switches[^1];
-        return Inventory.LastOf(last.Parent, SegmentSize) is { } segment && segment.NumberFor(SegmentSize) > SegmentSize.SegmentNumberOf(last.SwitchPoint);
+        return Inventory.NewestOf(last.Parent, SegmentSize) is { } segment && segment.NumberFor(SegmentSize) > SegmentSize.SegmentNumberOf(last.SwitchPoint);
     }
 
     /// <summary>The WAL along a history.</summary>

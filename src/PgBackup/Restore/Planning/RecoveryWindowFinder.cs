@@ -25,7 +25,7 @@ public static class RecoveryWindowFinder
                 TimelineHistory history = past.HistoryOf(timeline);
                 IReadOnlyList<ClusterBackup> backups = past.BackupsOn(history);
                 // A timeline of which nothing is archived yet leads nowhere that its parent does not.
-                bool hasOwn = past.Inventory.Timelines.Contains(timeline) || backups.Any(b => b.Timeline == timeline);
+                bool hasOwn = past.Inventory.TimelinesWithPieces.Contains(timeline) || backups.Any(b => b.Timeline == timeline);
                 if (backups.Count > 0 && hasOwn)
                     windows.AddRange(await AlongAsync(past, history, backups, log ?? OperationLog.None, progress ?? NoProgress.Instance, cancellationToken).ConfigureAwait(false));
             }

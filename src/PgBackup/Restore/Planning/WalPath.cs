@@ -5,7 +5,7 @@ namespace PgBackup.Restore.Planning;
 
 /// <summary>A stretch of segments without a gap, by number.</summary>
 /// <param name="First">The first.</param>
-/// <param name="Last">The last.</param>
+/// <param name="Last">The last; of that one there may be only the beginning, in pieces.</param>
 /// <param name="Missing">The segment behind the last one, when the archive holds later ones; null when it ends here.</param>
 internal sealed record WalRun(ulong First, ulong Last, WalSegmentName? Missing);
 
@@ -27,15 +27,18 @@ internal sealed class WalPath(WalInventory inventory, TimelineHistory history, W
     /// <summary>The segment that must be there when replay ends at <paramref name="end"/>: that of the byte before.</summary>
     public ulong NumberBefore(Lsn end) => Size.SegmentNumberOf(end.IsZero ? end : end - 1);
 
-    /// <summary>The segments from a number on, as far as they go without a gap; null when the first is not there.</summary>
+    /// <summary>The segments from a number on, as far as they go without a gap, the last one perhaps in pieces; null when the first is not there.</summary>
     public WalRun? RunFrom(ulong first)
     {
         if (!inventory.Contains(Segment(first)))
             return null;
         ulong last = first;
-        while (inventory.Contains(Segment(last + 1)))
+        while (inventory.Contains(Segment(last + 1)) || inventory.TailOf(Segment(last + 1))?.Length == Size.Bytes)
             last++;
-        return new WalRun(first, last, LastNumber() > last ? Segment(last + 1) : null);
+        bool endsInPieces = inventory.TailOf(Segment(last + 1)) is not null;
+        if (endsInPieces)
+            last++;
+        return new WalRun(first, last, LastNumber() > last ? Segment(endsInPieces ? last : last + 1) : null);
     }
 
     /// <summary>The first segment of a range that is not there.</summary>
@@ -54,7 +57,7 @@ internal sealed class WalPath(WalInventory inventory, TimelineHistory history, W
     {
         long total = 0;
         for (ulong number = first; number <= last; number++)
-            total += inventory.SizeOf(Segment(number));
+            total += inventory.TailOf(Segment(number))?.StoredBytes ?? inventory.SizeOf(Segment(number));
         return total;
     }
 
@@ -64,7 +67,7 @@ internal sealed class WalPath(WalInventory inventory, TimelineHistory history, W
         ulong last = 0;
         foreach (TimelineSpan span in History.Path)
         {
-            if (inventory.LastOf(span.Timeline, Size) is not { } name)
+            if (inventory.NewestOf(span.Timeline, Size) is not { } name)
                 continue;
             ulong number = name.NumberFor(Size);
             // What lies behind the point where an ancestor was left does not belong to the path.

@@ -5,6 +5,7 @@ using PgBackup.Platform;
 using PgBackup.Postgres.WalRecords;
 using PgBackup.Repository;
 using PgBackup.Repository.Documents;
+using PgBackup.Repository.Pieces;
 
 namespace PgBackup.Wal.Fetch;
 
@@ -18,7 +19,8 @@ public static class WalFetch
 
     /// <summary>
     /// Writes the file to <paramref name="destination"/> (a path, or a folder to put it into under its name), whole and durable or not at all; what is there is replaced.
-    /// Where the archive holds the file more than once, an object that is damaged is passed over for one that is not. Throws <c>WalFileNameInvalid</c>,
+    /// Where the archive holds the file more than once, an object that is damaged is passed over for one that is not. A segment that is not there whole is put together from its
+    /// pieces as far as they go. Throws <c>WalFileNameInvalid</c>,
     /// <c>WalSegmentNotFound</c>, <c>ObjectDamaged</c>, <c>WalFileInvalid</c>, <c>EncryptionKeyInvalid</c>, <c>ClusterIdentityMismatch</c>,
     /// <c>WalDestinationUnwritable</c>, and what the store throws.
     /// </summary>
@@ -36,22 +38,24 @@ public static class WalFetch
             throw PgErrors.WalFileNameInvalid(name);
         string target = Directory.Exists(destination) ? Path.Combine(destination, file.Name) : destination;
         PgBackupException? failure = null, vanished = null;
-        foreach (ArchivedWalFile stored in await FindAsync(repository, file, cancellationToken).ConfigureAwait(false))
+        IReadOnlyList<ArchivedWalFile> found = await FindAsync(repository, file, cancellationToken).ConfigureAwait(false);
+        if (found.Count == 0 && file.Kind == WalFileKind.Segment)
+        {
+            if (await TryFetchPiecesAsync(repository, file, target, start, log, cancellationToken).ConfigureAwait(false) is { } result)
+                return result;
+            // A receiver may have stored the whole segment and deleted the pieces in between.
+            found = await WalArchive.FindAsync(repository, file, cancellationToken).ConfigureAwait(false);
+        }
+        foreach (ArchivedWalFile stored in found)
         {
             try
             {
-                long size = await WriteAsync(repository, stored, target, cancellationToken).ConfigureAwait(false);
-                return new WalFetchResult
+                Stream content = await repository.OpenDecodedAsync(stored.Object.Key, cancellationToken).ConfigureAwait(false);
+                await using (content.ConfigureAwait(false))
                 {
-                    Name = file.Name,
-                    Kind = file.Kind,
-                    Timeline = file.Timeline,
-                    Destination = target,
-                    Size = size,
-                    Duration = Stopwatch.GetElapsedTime(start),
-                    Repository = repository.Location,
-                    Key = stored.Object.Key,
-                };
+                    long size = await WriteAsync(repository, file, stored.Object.Key, content, target, cancellationToken).ConfigureAwait(false);
+                    return Result(repository, file, target, size, start, stored.Object.Key, end: null);
+                }
             }
             catch (PgBackupException error) when (error.Id is "ObjectDamaged" or "EncryptionKeyInvalid" or "WalFileInvalid" or "ClusterIdentityMismatch")
             {
@@ -86,7 +90,40 @@ public static class WalFetch
         return found;
     }
 
-    private static async Task<long> WriteAsync(BackupRepository repository, ArchivedWalFile stored, string target, CancellationToken cancellationToken)
+    private static async Task<WalFetchResult?> TryFetchPiecesAsync(
+        BackupRepository repository, WalFileName file, string target, long start, IOperationLog log, CancellationToken cancellationToken)
+    {
+        WalSegmentName segment = file.Segment!.Value;
+        foreach (ulong cluster in await WalPieces.ListClustersAsync(repository, cancellationToken).ConfigureAwait(false))
+        {
+            if (await WalPieceReader.TryOpenAsync(repository, cluster, segment, log, cancellationToken).ConfigureAwait(false) is not { } assembled)
+                continue;
+            await using (assembled.Content.ConfigureAwait(false))
+            {
+                string key = WalPiece.FolderOf(cluster, segment);
+                long size = await WriteAsync(repository, file, key, assembled.Content, target, cancellationToken).ConfigureAwait(false);
+                log.Verbose($"The segment {file.Name} is not whole in the archive yet; its pieces reach to {assembled.End}.");
+                return Result(repository, file, target, size, start, key, assembled.End);
+            }
+        }
+        return null;
+    }
+
+    private static WalFetchResult Result(BackupRepository repository, WalFileName file, string target, long size, long start, string key, Lsn? end) => new()
+    {
+        Name = file.Name,
+        Kind = file.Kind,
+        Timeline = file.Timeline,
+        Destination = target,
+        Size = size,
+        EndLsn = end,
+        Duration = Stopwatch.GetElapsedTime(start),
+        Repository = repository.Location,
+        Key = key,
+    };
+
+    private static async Task<long> WriteAsync(
+        BackupRepository repository, WalFileName file, string key, Stream content, string target, CancellationToken cancellationToken)
     {
         string temporary = target + TemporarySuffix;
         bool renamed = false;
@@ -94,7 +131,7 @@ public static class WalFetch
         try
         {
             output = Create(temporary, target);
-            long size = await CopyAsync(repository, stored, output, target, cancellationToken).ConfigureAwait(false);
+            long size = await CopyAsync(repository, file, key, content, output, target, cancellationToken).ConfigureAwait(false);
             try
             {
                 output.Flush(flushToDisk: true);
@@ -136,32 +173,28 @@ public static class WalFetch
     }
 
     private static async Task<long> CopyAsync(
-        BackupRepository repository, ArchivedWalFile stored, FileStream output, string target, CancellationToken cancellationToken)
+        BackupRepository repository, WalFileName file, string key, Stream content, FileStream output, string target, CancellationToken cancellationToken)
     {
         byte[] buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
         byte[] head = new byte[WalContent.HeadSize];
         try
         {
-            Stream content = await repository.OpenDecodedAsync(stored.Object.Key, cancellationToken).ConfigureAwait(false);
-            await using (content.ConfigureAwait(false))
+            long length = 0;
+            int read;
+            while ((read = await content.ReadAsync(buffer.AsMemory(0, BufferSize), cancellationToken).ConfigureAwait(false)) > 0)
             {
-                long length = 0;
-                int read;
-                while ((read = await content.ReadAsync(buffer.AsMemory(0, BufferSize), cancellationToken).ConfigureAwait(false)) > 0)
-                {
-                    if (length < head.Length)
-                        buffer.AsSpan(0, (int)Math.Min(read, head.Length - length)).CopyTo(head.AsSpan((int)length));
-                    length += read;
-                    if (length > 1 << 30)
-                        throw PgErrors.WalFileInvalid(stored.Object.Key, "it unpacks to more than the largest segment has.");
-                    await WriteBufferAsync(output, buffer.AsMemory(0, read), target, cancellationToken).ConfigureAwait(false);
-                }
-                if (WalContent.FindFault(stored.File, head.AsSpan(0, (int)Math.Min(length, head.Length)), length, out WalSegmentHeader? header) is { } fault)
-                    throw PgErrors.WalFileInvalid(stored.Object.Key, fault);
-                if (header is not null)
-                    await RequireKnownClusterAsync(repository, stored.File, header, cancellationToken).ConfigureAwait(false);
-                return length;
+                if (length < head.Length)
+                    buffer.AsSpan(0, (int)Math.Min(read, head.Length - length)).CopyTo(head.AsSpan((int)length));
+                length += read;
+                if (length > 1 << 30)
+                    throw PgErrors.WalFileInvalid(key, "it unpacks to more than the largest segment has.");
+                await WriteBufferAsync(output, buffer.AsMemory(0, read), target, cancellationToken).ConfigureAwait(false);
             }
+            if (WalContent.FindFault(file, head.AsSpan(0, (int)Math.Min(length, head.Length)), length, out WalSegmentHeader? header) is { } fault)
+                throw PgErrors.WalFileInvalid(key, fault);
+            if (header is not null)
+                await RequireKnownClusterAsync(repository, file, header, cancellationToken).ConfigureAwait(false);
+            return length;
         }
         finally
         {

@@ -18,13 +18,19 @@ public sealed record WalFetchResult
     /// <summary>The file's size.</summary>
     public required ByteSize Size { get; init; }
 
+    /// <summary>
+    /// Where the log ends in a segment that was put together from the pieces of an unfinished one, zeros behind; null for a whole file. Such a segment may be longer when it
+    /// is asked for again: it must not be kept for later.
+    /// </summary>
+    public Lsn? EndLsn { get; init; }
+
     /// <summary>How long it took.</summary>
     public required TimeSpan Duration { get; init; }
 
     /// <summary>The repository.</summary>
     public required string Repository { get; init; }
 
-    /// <summary>The object in the repository.</summary>
+    /// <summary>The object in the repository; the folder of the pieces, with its slash, where it was put together from those.</summary>
     public required string Key { get; init; }
 
     /// <inheritdoc/>

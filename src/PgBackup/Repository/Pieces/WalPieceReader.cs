@@ -1,0 +1,141 @@
+using System.Buffers;
+using System.Security.Cryptography;
+using Microsoft.Win32.SafeHandles;
+using PgBackup.Errors;
+using PgBackup.Platform;
+using PgBackup.Postgres.WalRecords;
+
+namespace PgBackup.Repository.Pieces;
+
+/// <summary>A segment that was put together from pieces.</summary>
+/// <param name="Content">Its bytes, zeros behind the end.</param>
+/// <param name="End">Where the log ends in it.</param>
+internal sealed record AssembledWal(FileStream Content, Lsn End);
+
+/// <summary>Puts the pieces of a segment together, each verified as it is read.</summary>
+internal static class WalPieceReader
+{
+    private const int BufferSize = 256 << 10;
+
+    // A receiver that merges pieces deletes those that the merged one holds; each round means that it got on.
+    private const int Listings = 8;
+
+    /// <summary>
+    /// Writes the segment's beginning, as far as its pieces lead without a gap, into a file, from its first byte on; what lies behind in the file is cut off. Returns where it
+    /// ends and the segment size, or null when there is no beginning. A damaged piece is passed over for others that hold the same bytes; when none does, the log ends
+    /// before it, and when nothing at all can be read, why is thrown (<c>ObjectDamaged</c>, <c>EncryptionKeyInvalid</c>).
+    /// </summary>
+    public static async Task<(int End, WalSegmentSize Size)?> AssembleAsync(
+        BackupRepository repository, ulong systemIdentifier, WalSegmentName segment, SafeFileHandle target, IOperationLog log, CancellationToken cancellationToken)
+    {
+        int end = 0;
+        WalSegmentSize? size = null;
+        PgBackupException? failure = null;
+        var useless = new HashSet<string>(StringComparer.Ordinal);
+        List<WalPiece>? pieces = null;
+        for (int listings = 0; ;)
+        {
+            if (pieces is null)
+            {
+                listings++;
+                pieces = await WalPieces.ListAsync(repository, systemIdentifier, segment, cancellationToken).ConfigureAwait(false);
+            }
+            if (WalPieceCover.Next(pieces.Where(p => !useless.Contains(p.Object.Key)), end) is not { } piece)
+                break;
+            try
+            {
+                WalSegmentSize told = await CopyAsync(repository, piece, target, end, size, cancellationToken).ConfigureAwait(false);
+                size = told;
+                end = piece.End;
+            }
+            catch (PgBackupException error) when (error.Id == "ObjectNotFound")
+            {
+                if (listings == Listings)
+                    throw PgErrors.ObjectChanged(repository.Location, piece.Object.Key, error);
+                pieces = null;
+            }
+            catch (PgBackupException error) when (error.Id is "ObjectDamaged" or "EncryptionKeyInvalid")
+            {
+                log.Warning($"The object '{piece.Object.Key}' cannot be used: {error.Message}");
+                failure ??= error;
+                useless.Add(piece.Object.Key);
+            }
+        }
+        RandomAccess.SetLength(target, end);
+        return size is not null ? (end, size.Value) : failure is null ? null : throw failure;
+    }
+
+    /// <summary>
+    /// The segment as its pieces have it, filled up with zeros to its size as a server's own unfinished segment is; null when they have no beginning of it. The stream is a file
+    /// without a name, gone with it. Throws as <see cref="AssembleAsync"/>, and <c>WalSpoolFailed</c>.
+    /// </summary>
+    public static async Task<AssembledWal?> TryOpenAsync(
+        BackupRepository repository, ulong systemIdentifier, WalSegmentName segment, IOperationLog log, CancellationToken cancellationToken)
+    {
+        FileStream file = NamelessFile.Open();
+        bool opened = false;
+        try
+        {
+            if (await AssembleAsync(repository, systemIdentifier, segment, file.SafeFileHandle, log, cancellationToken).ConfigureAwait(false) is not { } assembled
+                || assembled.End < WalPageHeader.LongSize)
+                return null;
+            RandomAccess.SetLength(file.SafeFileHandle, assembled.Size.Bytes);
+            opened = true;
+            return new AssembledWal(file, assembled.Size.StartOf(segment.NumberFor(assembled.Size)) + (ulong)assembled.End);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw PgErrors.WalSpoolFailed(Path.GetTempPath(), error);
+        }
+        finally
+        {
+            if (!opened)
+                await file.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    private static async Task<WalSegmentSize> CopyAsync(
+        BackupRepository repository, WalPiece piece, SafeFileHandle target, int from, WalSegmentSize? known, CancellationToken cancellationToken)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
+        Stream content = await repository.OpenDecodedAsync(piece.Object.Key, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await using (content.ConfigureAwait(false))
+            {
+                await RequireAsync(content, buffer.AsMemory(0, WalPieceFormat.HeadSize), piece, cancellationToken).ConfigureAwait(false);
+                if (WalPieceFormat.Read(buffer.AsSpan(0, WalPieceFormat.HeadSize), piece) is not { } size || (known is not null && known != size))
+                    throw Damaged(piece, "its head is not that of its name");
+                hash.AppendData(buffer, 0, WalPieceFormat.HeadSize);
+                for (int offset = piece.Start; offset < piece.End;)
+                {
+                    int count = Math.Min(BufferSize, piece.End - offset);
+                    await RequireAsync(content, buffer.AsMemory(0, count), piece, cancellationToken).ConfigureAwait(false);
+                    hash.AppendData(buffer, 0, count);
+                    int skip = Math.Clamp(from - offset, 0, count);
+                    if (skip < count)
+                        RandomAccess.Write(target, buffer.AsSpan(skip, count - skip), offset + skip);
+                    offset += count;
+                }
+                await RequireAsync(content, buffer.AsMemory(0, WalPieceFormat.ChecksumSize), piece, cancellationToken).ConfigureAwait(false);
+                if (!hash.GetHashAndReset().AsSpan().SequenceEqual(buffer.AsSpan(0, WalPieceFormat.ChecksumSize))
+                    || await content.ReadAsync(buffer.AsMemory(0, 1), cancellationToken).ConfigureAwait(false) != 0)
+                    throw Damaged(piece, "its checksum does not fit");
+                return size;
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private static async Task RequireAsync(Stream content, Memory<byte> buffer, WalPiece piece, CancellationToken cancellationToken)
+    {
+        if (await content.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false) < buffer.Length)
+            throw Damaged(piece, "it ends too early");
+    }
+
+    private static PgBackupException Damaged(WalPiece piece, string reason) => PgErrors.ObjectDamaged(piece.Object.Key, reason);
+}
