@@ -29,8 +29,17 @@ public static class WalFetch
     /// <param name="destination">A full path.</param>
     /// <param name="log">Where to say what is done.</param>
     /// <param name="cancellationToken">Stops it; nothing half-written is left.</param>
-    public static async Task<WalFetchResult> FetchAsync(
-        BackupRepository repository, string name, string destination, IOperationLog? log = null, CancellationToken cancellationToken = default)
+    public static Task<WalFetchResult> FetchAsync(
+        BackupRepository repository, string name, string destination, IOperationLog? log = null, CancellationToken cancellationToken = default) =>
+        FetchFileAsync(repository, name, destination, withPieces: true, log, cancellationToken);
+
+    /// <summary>As <see cref="FetchAsync"/>, but what is there in pieces only is not there: for what is kept until it is asked for.</summary>
+    internal static Task<WalFetchResult> FetchWholeAsync(
+        BackupRepository repository, string name, string destination, IOperationLog? log, CancellationToken cancellationToken) =>
+        FetchFileAsync(repository, name, destination, withPieces: false, log, cancellationToken);
+
+    private static async Task<WalFetchResult> FetchFileAsync(
+        BackupRepository repository, string name, string destination, bool withPieces, IOperationLog? log, CancellationToken cancellationToken)
     {
         long start = Stopwatch.GetTimestamp();
         log ??= OperationLog.None;
@@ -39,7 +48,7 @@ public static class WalFetch
         string target = Directory.Exists(destination) ? Path.Combine(destination, file.Name) : destination;
         PgBackupException? failure = null, vanished = null;
         IReadOnlyList<ArchivedWalFile> found = await FindAsync(repository, file, cancellationToken).ConfigureAwait(false);
-        if (found.Count == 0 && file.Kind == WalFileKind.Segment)
+        if (withPieces && found.Count == 0 && file.Kind == WalFileKind.Segment)
         {
             if (await TryFetchPiecesAsync(repository, file, target, start, log, cancellationToken).ConfigureAwait(false) is { } result)
                 return result;

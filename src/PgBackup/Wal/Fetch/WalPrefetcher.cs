@@ -123,7 +123,7 @@ public sealed class WalPrefetcher
     {
         try
         {
-            await WalFetch.FetchAsync(_repository, segment.ToString(), _spool.PathOf(segment), _log, cancellationToken).ConfigureAwait(false);
+            await WalFetch.FetchWholeAsync(_repository, segment.ToString(), _spool.PathOf(segment), _log, cancellationToken).ConfigureAwait(false);
             return true;
         }
         catch (PgBackupException error)
