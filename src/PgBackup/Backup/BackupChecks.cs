@@ -76,13 +76,18 @@ internal static class BackupChecks
         return new Dictionary<string, string>(rows, StringComparer.Ordinal);
     }
 
-    /// <summary>Proves that the server archives its WAL. Throws <c>ArchivingNotEnabled</c>, <c>ArchivingFails</c>.</summary>
+    /// <summary>Proves that the server archives its WAL, or that it is streamed. Throws <c>ArchivingNotEnabled</c>, <c>ArchivingFails</c>.</summary>
     public static async Task RequireArchivingAsync(ServerSession server, Dictionary<string, string> settings, CancellationToken cancellationToken)
     {
         if (settings["wal_level"] == "minimal")
             throw PgErrors.ArchivingNotEnabled(server.Server, "wal_level is minimal");
         if (settings["archive_mode"] == "off")
-            throw PgErrors.ArchivingNotEnabled(server.Server, "archive_mode is off");
+        {
+            // Somebody streams, Receive-PgWal or another: whether into this repository is proven in the end, when the backup's WAL is waited for.
+            if (await server.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM pg_replication_slots WHERE slot_type = 'physical' AND active)", cancellationToken).ConfigureAwait(false))
+                return;
+            throw PgErrors.ArchivingNotEnabled(server.Server, "archive_mode is off, and nobody receives it through a replication slot");
+        }
         // With archive_mode off the server shows "(disabled)"; with it on, an empty command keeps the WAL for ever.
         if (settings["archive_command"].Length == 0 && settings.GetValueOrDefault("archive_library", "").Length == 0)
             throw PgErrors.ArchivingNotEnabled(server.Server, "archive_command is empty");

@@ -57,6 +57,12 @@ internal sealed class CommandChannel(WireStream wire, IOperationLog log)
     public async Task<List<string?[]>> ReadRowsAsync(CancellationToken cancellationToken)
     {
         await RequireAsync('T', cancellationToken).ConfigureAwait(false);
+        return await ReadRowsAfterDescriptionAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Reads the rows of a result set whose description was met already.</summary>
+    public async Task<List<string?[]>> ReadRowsAfterDescriptionAsync(CancellationToken cancellationToken)
+    {
         var rows = new List<string?[]>();
         while (true)
         {
@@ -84,6 +90,26 @@ internal sealed class CommandChannel(WireStream wire, IOperationLog log)
             // A second CommandComplete for the command itself.
         }
         return rows;
+    }
+
+    /// <summary>Runs a command that has one row; the bytes of its last field, null where it has none.</summary>
+    public async Task<byte[]?> QueryLastFieldAsync(string command, CancellationToken cancellationToken)
+    {
+        await SendAsync(command, cancellationToken).ConfigureAwait(false);
+        await RequireAsync('T', cancellationToken).ConfigureAwait(false);
+        byte[]? field = null;
+        while (true)
+        {
+            switch (await NextAsync(cancellationToken).ConfigureAwait(false))
+            {
+                case 'D':
+                    byte[] body = await wire.ReadBodyAsync(cancellationToken).ConfigureAwait(false);
+                    field = new MessageReader(body).LastField();
+                    break;
+                case 'Z':
+                    return field;
+            }
+        }
     }
 
     private async Task<ServerReportException> FailureAsync(CancellationToken cancellationToken)

@@ -36,6 +36,19 @@ internal ref struct MessageReader(ReadOnlySpan<byte> body)
         return text;
     }
 
+    /// <summary>The bytes of a DataRow's last column; null for SQL null.</summary>
+    public byte[]? LastField()
+    {
+        byte[]? field = null;
+        int columns = Int16();
+        for (int i = 0; i < columns; i++)
+        {
+            int length = Int32();
+            field = length < 0 ? null : Bytes(length).ToArray();
+        }
+        return field;
+    }
+
     /// <summary>The columns of a DataRow in their text form; null for SQL null.</summary>
     public string?[] Row()
     {

@@ -8,10 +8,10 @@ using PgBackup.Postgres.Server;
 namespace PgBackup.Postgres.Replication;
 
 /// <summary>
-/// A physical replication connection, for what the driver does not speak: BASE_BACKUP. One command at a time; after a failure or a cancellation within a backup it can
+/// A physical replication connection, for what the driver does not speak, or not under full control: BASE_BACKUP, START_REPLICATION. One command at a time; after a failure or a cancellation within a backup it can
 /// only be disposed of. Failures are <see cref="PgBackupException"/>, as with <see cref="ServerSession"/>.
 /// </summary>
-public sealed class ReplicationConnection : IAsyncDisposable
+public sealed partial class ReplicationConnection : IAsyncDisposable
 {
     private readonly WireStream _wire;
     private readonly CommandChannel _channel;
@@ -44,7 +44,7 @@ public sealed class ReplicationConnection : IAsyncDisposable
     /// <c>AuthenticationFailed</c>, <c>InsufficientPrivilege</c>, <c>ServerAnswerUnexpected</c>, <c>ServerTooOld</c>.
     /// </summary>
     public static Task<ReplicationConnection> OpenAsync(ServerConnectionSettings settings, IOperationLog? log = null, CancellationToken cancellationToken = default) =>
-        OpenAsync(settings, staysWhenIdle: false, log, cancellationToken);
+        OpenAsync(settings, staysWhenIdle: false, applicationName: null, log, cancellationToken);
 
     /// <summary>
     /// Connects as <see cref="OpenAsync(ServerConnectionSettings, IOperationLog?, CancellationToken)"/> to the server that a session of the same settings reached, and proves that it
@@ -53,7 +53,7 @@ public sealed class ReplicationConnection : IAsyncDisposable
     public static async Task<ReplicationConnection> OpenBesideAsync(
         ServerSession session, ServerConnectionSettings settings, IOperationLog? log = null, CancellationToken cancellationToken = default)
     {
-        ReplicationConnection connection = await OpenAsync(settings, staysWhenIdle: session.MajorVersion >= 14, log, cancellationToken).ConfigureAwait(false);
+        ReplicationConnection connection = await OpenAsync(settings, staysWhenIdle: session.MajorVersion >= 14, applicationName: null, log, cancellationToken).ConfigureAwait(false);
         try
         {
             // A role sees what its own connections are without any right.
@@ -160,9 +160,11 @@ public sealed class ReplicationConnection : IAsyncDisposable
         ? ReplicationErrors.OfCommand(report, Server, _user)
         : ReplicationErrors.OfConnection(error, Server);
 
-    private static async Task<ReplicationConnection> OpenAsync(ServerConnectionSettings settings, bool staysWhenIdle, IOperationLog? log, CancellationToken cancellationToken)
+    private static async Task<ReplicationConnection> OpenAsync(
+        ServerConnectionSettings settings, bool staysWhenIdle, string? applicationName, IOperationLog? log, CancellationToken cancellationToken)
     {
         NpgsqlConnectionStringBuilder builder = settings.ToBuilder(null);
+        builder.ApplicationName = applicationName ?? builder.ApplicationName;
         (WireStream wire, int processId) = await ServerLogin.OpenAsync(builder, Options(builder, staysWhenIdle), cancellationToken).ConfigureAwait(false);
         var connection = new ReplicationConnection(wire, processId, builder, log ?? OperationLog.None);
         try

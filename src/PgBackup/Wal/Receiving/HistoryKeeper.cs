@@ -1,0 +1,66 @@
+using System.Text;
+using PgBackup.Errors;
+using PgBackup.Postgres.Files;
+using PgBackup.Postgres.Replication;
+using PgBackup.Repository;
+using PgBackup.Wal.Push;
+
+namespace PgBackup.Wal.Receiving;
+
+/// <summary>Learns the history of timelines from the server, and stores the files before any WAL of them is stored.</summary>
+internal sealed class HistoryKeeper(BackupRepository repository, WalKeeper keeper, string folder, IEnumerable<TimelineId> stored, Action<ReceivedWal> tell, IOperationLog log)
+{
+    private readonly HashSet<TimelineId> _stored = [.. stored];
+
+    /// <summary>The history of a timeline that the server is on; its file, and those of its ancestors, are in the archive afterwards. Throws <c>TimelineHistoryMissing</c>.</summary>
+    public async Task<TimelineHistory> LearnAsync(ReplicationConnection connection, TimelineId timeline, CancellationToken cancellationToken)
+    {
+        if (timeline == TimelineId.First)
+            return TimelineHistory.WithoutAncestors(timeline);
+        byte[] content = await connection.ReadTimelineHistoryFileAsync(timeline, cancellationToken).ConfigureAwait(false)
+            ?? throw PgErrors.TimelineHistoryMissing(connection.Server, timeline);
+        var history = TimelineHistory.Parse(timeline, Encoding.UTF8.GetString(content));
+        foreach (TimelineSpan span in history.Path)
+        {
+            if (span.Timeline == TimelineId.First || _stored.Contains(span.Timeline))
+                continue;
+            // Of an ancestor the server may have lost it; that one's WAL is not received.
+            byte[]? file = span.Timeline == timeline ? content : await connection.ReadTimelineHistoryFileAsync(span.Timeline, cancellationToken).ConfigureAwait(false);
+            if (file is not null)
+                await StoreAsync(connection.Server, span.Timeline, file, cancellationToken).ConfigureAwait(false);
+            _stored.Add(span.Timeline);
+        }
+        return history;
+    }
+
+    private async Task StoreAsync(string server, TimelineId timeline, byte[] content, CancellationToken cancellationToken)
+    {
+        string path = Path.Combine(folder, timeline.HistoryFileName);
+        DateTimeOffset received = DateTimeOffset.UtcNow;
+        try
+        {
+            await File.WriteAllBytesAsync(path, content, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw PgErrors.WalSpoolFailed(folder, error);
+        }
+        WalPushResult pushed = await keeper.PatientlyAsync(
+            token => WalPush.PushAsync(repository, path, log, token), $"The history of timeline {timeline}", cancellationToken).ConfigureAwait(false);
+        File.Delete(path);
+        tell(new ReceivedWal
+        {
+            Name = timeline.HistoryFileName,
+            Kind = WalFileKind.History,
+            Timeline = timeline,
+            Status = pushed.Status == WalPushStatus.Stored ? ReceivedWalStatus.Stored : ReceivedWalStatus.AlreadyStored,
+            Size = content.Length,
+            ReceivedTime = received,
+            StoredTime = DateTimeOffset.UtcNow,
+            Duration = pushed.Duration,
+            Server = server,
+            Repository = repository.Location,
+            Key = pushed.Key,
+        });
+    }
+}
