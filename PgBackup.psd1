@@ -32,6 +32,7 @@
         'Get-PgWalSegment'
         'New-PgBackupKey'
         'Push-PgWal'
+        'Receive-PgWal'
         'Restore-PgPointInTime'
         'Restore-PgWal'
         'Test-PgBackupRepository'

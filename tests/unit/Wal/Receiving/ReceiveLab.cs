@@ -28,6 +28,9 @@ internal sealed class ReceiveLab : IAsyncDisposable
 
     public TempFolder Folder => _folder;
 
+    /// <summary>Counted up by tests that go around.</summary>
+    public int Round { get; set; }
+
     public string RepositoryPath => _folder.Combine("repo");
 
     public static async Task<ReceiveLab> StartAsync(PostgresClusterOptions? options = null, string? hexKey = null)

@@ -156,7 +156,7 @@ public sealed class WalPieceTests : IDisposable
         Assert.False(inventory.Contains(s_segment));
         Assert.Null(inventory.LastOf(s_segment.Timeline, s_size));
         Assert.Equal(s_segment, inventory.NewestOf(s_segment.Timeline, s_size));
-        Assert.Equal([s_segment.Timeline], inventory.Timelines);
+        Assert.Equal([s_segment.Timeline], inventory.TimelinesWithPieces);
         Assert.Null(inventory.WithPiecesOf(1).TailOf(s_segment));
 
         await using Stream? read = await new ArchivedWalSource(_repository, inventory).OpenAsync(s_segment, CancellationToken.None);
