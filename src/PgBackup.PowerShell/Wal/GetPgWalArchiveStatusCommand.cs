@@ -2,19 +2,61 @@ using System.Management.Automation;
 using PgBackup.Configuration;
 using PgBackup.Errors;
 using PgBackup.Postgres.Server;
+using PgBackup.PowerShell.Parameters;
 using PgBackup.PowerShell.Pipeline;
 using PgBackup.Repository;
 using PgBackup.Wal.Status;
 
 namespace PgBackup.PowerShell.Wal;
 
-/// <summary>Tells what the server and the repository say of WAL archiving at this moment.</summary>
-[Cmdlet(VerbsCommon.Get, "PgWalArchiveStatus")]
+/// <summary>Watches WAL archiving: brings together what the server and the repository say at this moment, and judges it.</summary>
+[Cmdlet(VerbsCommon.Get, "PgWalArchiveStatus", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Low)]
 [OutputType(typeof(WalArchiveStatus))]
 public sealed class GetPgWalArchiveStatusCommand : PgServerCmdlet
 {
+    private static readonly WalArchiveThresholds s_default = new();
     private ServerConnectionSettings _server = null!;
     private RepositorySettings? _settings;
+    private int _worst;
+
+    /// <summary>More finished files than this waiting to be archived are a backlog; and so many segments the repository may be behind.</summary>
+    [Parameter]
+    [ValidateRange(0, int.MaxValue)]
+    public int MaxBacklog { get; set; } = s_default.MaxBacklog;
+
+    /// <summary>No finished file may wait longer.</summary>
+    [Parameter]
+    [DurationTransform]
+    public TimeSpan MaxAge { get; set; } = s_default.MaxAge;
+
+    /// <summary>No slot may hold back more WAL, no receiver be further behind.</summary>
+    [Parameter]
+    [ByteSizeTransform]
+    public ByteSize MaxSlotLag { get; set; } = s_default.MaxSlotLag;
+
+    /// <summary>So much is to be free where pg_wal lies.</summary>
+    [Parameter]
+    [ByteSizeTransform]
+    public ByteSize MinFreeSpace { get; set; } = s_default.MinFreeSpace;
+
+    /// <summary>So long a failure that is over is still told.</summary>
+    [Parameter]
+    [DurationTransform]
+    public TimeSpan FailureWindow { get; set; } = s_default.FailureWindow;
+
+    /// <summary>After which time to look a second time when files wait, to see whether they become more; 0s for one look.</summary>
+    [Parameter]
+    [DurationTransform]
+    public TimeSpan Interval { get; set; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>Switches WAL and waits until the segment is in the repository.</summary>
+    [Parameter]
+    public SwitchParameter Probe { get; set; }
+
+    /// <summary>How long -Probe waits.</summary>
+    [Parameter]
+    [DurationTransform]
+    public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(60);
 
     /// <inheritdoc/>
     protected override void Prepare()
@@ -35,6 +77,38 @@ public sealed class GetPgWalArchiveStatusCommand : PgServerCmdlet
     {
         await using ServerSession session = await ServerSession.OpenMaintenanceAsync(_server, cancellationToken);
         BackupRepository? repository = _settings is null ? null : BackupRepository.Open(_settings);
-        await pipeline.WriteObjectAsync(await WalArchiveStatusReader.ReadAsync(session, repository, cancellationToken));
+        var options = new WalArchiveStatusOptions
+        {
+            Thresholds = new WalArchiveThresholds
+            {
+                MaxBacklog = MaxBacklog, MaxAge = MaxAge, MaxSlotLag = MaxSlotLag, MinFreeSpace = MinFreeSpace, FailureWindow = FailureWindow,
+            },
+            Interval = Interval,
+            Probe = Probe && await pipeline.ShouldProcessAsync(session.Server, "Switch WAL and wait for the segment in the repository"),
+            Timeout = Timeout,
+        };
+        WalArchiveStatus status = await WalArchiveStatusReader.ReadAsync(session, repository, options, cancellationToken);
+        // Of several servers the worst one counts; 14 stands above 3.
+        _worst = Math.Max(_worst, ExitCodeOf(status.Status));
+        await pipeline.WriteObjectAsync(status);
     }
+
+    /// <inheritdoc/>
+    private protected override void OnSuccess()
+    {
+        if (_worst != ExitCodes.Success)
+            ExitCodePolicy.Failed(this, _server.Describe(), _worst);
+        else
+            ExitCodePolicy.Succeeded(this, _server.Describe());
+    }
+
+    private protected override void OnFailure(Exception error) =>
+        ExitCodePolicy.Failed(this, _server?.Describe() ?? "", error is PgBackupException known ? known.ExitCode : ExitCodes.Failed);
+
+    private static int ExitCodeOf(WalArchiveHealth health) => health switch
+    {
+        WalArchiveHealth.Ok => ExitCodes.Success,
+        WalArchiveHealth.Warning => ExitCodes.Partial,
+        _ => ExitCodes.VerificationFailed,
+    };
 }

@@ -21,12 +21,12 @@ internal sealed class ServerSettings
     // reset_val and not setting: archive_command shows itself as "(disabled)" while archive_mode is off.
     private const string Query = """
         SELECT name, coalesce(reset_val, ''), source, context = 'postmaster', pending_restart FROM pg_settings
-        WHERE name IN ('wal_level', 'archive_mode', 'archive_command', 'archive_timeout', 'archive_library', 'allow_alter_system')
+        WHERE name IN ('wal_level', 'archive_mode', 'archive_command', 'archive_timeout', 'archive_library', 'allow_alter_system', 'data_directory', 'wal_keep_size', 'max_slot_wal_keep_size')
         """;
 
     private readonly Dictionary<string, ServerSetting> _settings;
 
-    private ServerSettings(Dictionary<string, ServerSetting> settings) => _settings = settings;
+    public ServerSettings(IEnumerable<ServerSetting> settings) => _settings = settings.ToDictionary(row => row.Name, StringComparer.Ordinal);
 
     /// <summary>The setting; null where the server does not have it.</summary>
     public ServerSetting? this[string name] => _settings.GetValueOrDefault(name);
@@ -45,6 +45,6 @@ internal sealed class ServerSettings
         List<ServerSetting> rows = await session.QueryAsync(
             Query, row => new ServerSetting(row.GetString(0), row.GetString(1), row.GetString(2), row.GetBoolean(3), row.GetBoolean(4)), cancellationToken)
             .ConfigureAwait(false);
-        return new ServerSettings(rows.ToDictionary(row => row.Name, StringComparer.Ordinal));
+        return new ServerSettings(rows);
     }
 }

@@ -1,0 +1,89 @@
+using PgBackup.Errors;
+using PgBackup.Postgres.WalRecords;
+using PgBackup.Repository;
+using PgBackup.Storage;
+
+namespace PgBackup.Wal.Status;
+
+/// <summary>
+/// The questions to the repository. The archive is not listed, which takes minutes where it has a million objects: names are asked for one by one, from what the server says
+/// it archived last.
+/// </summary>
+internal static class RepositoryReader
+{
+    /// <summary>Never throws what the repository does: that it cannot be asked is an answer.</summary>
+    public static async Task<RepositoryFacts> ReadAsync(BackupRepository repository, ServerFacts server, CancellationToken cancellationToken)
+    {
+        var facts = new RepositoryFacts { Location = repository.Location };
+        try
+        {
+            bool? holdsLast = WalFileName.TryParse(server.Archiver.LastArchived, out WalFileName? last)
+                ? (await WalArchive.FindAsync(repository, last, cancellationToken).ConfigureAwait(false)).Count > 0
+                : null;
+            ArchivedWalFile? newest = await new NewestSegmentSearch(repository, server).FindAsync(cancellationToken).ConfigureAwait(false);
+            return facts with
+            {
+                HoldsLastArchived = holdsLast,
+                Newest = newest?.File.Segment,
+                NewestProblem = newest is { } found ? await FindProblemAsync(repository, found, server.SystemIdentifier, cancellationToken).ConfigureAwait(false) : null,
+                OldestBackupWithoutWal = await OldestBackupWithoutWalAsync(repository, server.SegmentSize, cancellationToken).ConfigureAwait(false),
+            };
+        }
+        catch (PgBackupException error)
+        {
+            return facts with { Problem = $"{error.Message} {error.Hint}" };
+        }
+    }
+
+    /// <summary>Opens the object, decodes it to its end and looks at its first page. Says what is wrong; null when nothing is.</summary>
+    public static async Task<string?> FindProblemAsync(BackupRepository repository, ArchivedWalFile item, ulong cluster, CancellationToken cancellationToken)
+    {
+        byte[] head = new byte[WalContent.HeadSize];
+        try
+        {
+            Stream source = await repository.OpenDecodedAsync(item.Object.Key, cancellationToken).ConfigureAwait(false);
+            await using (source.ConfigureAwait(false))
+            {
+                int inHead = await source.ReadAtLeastAsync(head, head.Length, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false);
+                long length = inHead;
+                byte[] rest = new byte[256 * 1024];
+                for (int read = inHead; read > 0; length += read)
+                {
+                    read = await source.ReadAsync(rest, cancellationToken).ConfigureAwait(false);
+                    if (read == 0)
+                        break;
+                }
+                if (WalContent.FindFault(item.File, head.AsSpan(0, inHead), length, out WalSegmentHeader? header) is { } fault)
+                    return fault;
+                return header is not null && header.SystemIdentifier != cluster
+                    ? $"it was written by the cluster {header.SystemIdentifier}, and this server's is {cluster}."
+                    : null;
+            }
+        }
+        catch (PgBackupException error)
+        {
+            return error.Message;
+        }
+    }
+
+    /// <summary>A backup's name tells the segment that its recovery begins with: one listing of names, nothing is read.</summary>
+    private static async Task<BackupName?> OldestBackupWithoutWalAsync(BackupRepository repository, WalSegmentSize size, CancellationToken cancellationToken)
+    {
+        BackupName? oldest = null;
+        await foreach (StoredObject item in repository.Store.ListAsync(RepositoryLayout.BackupFolder, recursive: false, cancellationToken).ConfigureAwait(false))
+        {
+            string file = item.Key[RepositoryLayout.BackupFolder.Length..];
+            if (file.EndsWith(RepositoryLayout.SentinelSuffix, StringComparison.Ordinal)
+                && BackupName.TryParse(file[..^RepositoryLayout.SentinelSuffix.Length], out BackupName? name)
+                && (oldest is null || name.Segment.NumberFor(size) < oldest.Segment.NumberFor(size)))
+                oldest = name;
+        }
+        if (oldest is null)
+            return null;
+        // A start at a segment's very first byte bears the name of the segment before (xlog_internal.h, XLByteToPrevSeg).
+        return await IsThereAsync(oldest.Segment).ConfigureAwait(false) || await IsThereAsync(oldest.Segment.NextFor(size)).ConfigureAwait(false) ? null : oldest;
+
+        async Task<bool> IsThereAsync(WalSegmentName segment) =>
+            WalFileName.TryParse(segment.ToString(), out WalFileName? file) && (await WalArchive.FindAsync(repository, file, cancellationToken).ConfigureAwait(false)).Count > 0;
+    }
+}

@@ -1,0 +1,52 @@
+namespace PgBackup.Wal.Status;
+
+/// <summary>What the repository holds, and whether it fits what the server says.</summary>
+internal static class RepositoryRules
+{
+    public static void Apply(WalArchiveFacts facts, WalArchiveThresholds thresholds, WalVerdict verdict)
+    {
+        ServerFacts server = facts.Server;
+        if (facts.Repository is not { } repository)
+        {
+            verdict.Note("No repository was given: what has arrived there was not looked at.");
+            return;
+        }
+        if (repository.Problem is not null)
+        {
+            verdict.Fail($"The repository cannot be asked what has arrived: {repository.Problem}");
+            return;
+        }
+        bool isElsewhere = server.IsArchiving && repository.HoldsLastArchived == false;
+        if (isElsewhere)
+            verdict.Fail($"The server archived {server.Archiver.LastArchived}, but the repository '{repository.Location}' does not hold it: archive_command stores elsewhere, or the object was deleted. Compare archive_command with -Repository; where it stores nowhere, take a new backup.");
+        if (repository.NewestProblem is { } problem)
+            verdict.Fail($"The newest segment in the repository, {repository.Newest}, cannot be used: {problem} Run Test-PgWalArchive to see which others, and take a new backup.");
+        if (repository.OldestBackupWithoutWal is { } backup)
+            verdict.Warn($"The oldest backup, {backup}, cannot be recovered: the segment that it begins with is not in the repository. Run Test-PgWalArchive; remove the backup if the WAL was meant to go.");
+        if (!isElsewhere)
+            JudgeLag(facts, thresholds, verdict);
+    }
+
+    private static void JudgeLag(WalArchiveFacts facts, WalArchiveThresholds thresholds, WalVerdict verdict)
+    {
+        if (facts.LagSegments is not { } lag)
+            return;
+        ServerFacts server = facts.Server;
+        WalSegmentName newest = facts.Repository!.Newest!.Value;
+        string behind = $"the repository ends with {newest}, {Spell.Count(lag, "segment")} behind the server";
+        if (server.IsArchiving)
+        {
+            // archive_mode = always: the standby's log ends where its primary's does, but the archiver sees only what was replayed.
+            if (lag > (server.Ready?.Count ?? thresholds.MaxBacklog) + 1 && !server.IsStandby)
+                verdict.Warn($"Without files that wait {behind}: segments in between are missing. Run Test-PgWalArchive.");
+        }
+        else if (lag > thresholds.MaxBacklog && server.IsStandby)
+        {
+            verdict.Fail($"This standby does not archive, and {behind}. Run Get-PgWalArchiveStatus at the primary.");
+        }
+        else if (lag > thresholds.MaxBacklog && facts.Method == WalArchiveMethod.Streaming)
+        {
+            verdict.Fail($"archive_mode is off, and {behind}: whoever is connected with a slot does not stream into this repository, or does not keep up. Look at Receivers, start Receive-PgWal, or run Enable-PgWalArchiving.");
+        }
+    }
+}

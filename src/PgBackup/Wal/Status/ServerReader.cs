@@ -1,0 +1,103 @@
+using System.Globalization;
+using Npgsql;
+using PgBackup.Errors;
+using PgBackup.Postgres.Server;
+
+namespace PgBackup.Wal.Status;
+
+/// <summary>The questions to the server. What a role with few rights may not see becomes null.</summary>
+internal static class ServerReader
+{
+    private const string Archiver = """
+        SELECT archived_count, last_archived_wal, last_archived_time, failed_count, last_failed_wal, last_failed_time, stats_reset FROM pg_stat_archiver
+        """;
+
+    // A standby has no insert position; what it has is the end of its WAL. The timeline of a primary stands in the name of its segment.
+    private const string Position = """
+        SELECT CASE WHEN r THEN coalesce(greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()), '0/0')::text ELSE pg_current_wal_lsn()::text END,
+               CASE WHEN r THEN coalesce((SELECT received_tli FROM pg_stat_wal_receiver), (SELECT timeline_id FROM pg_control_checkpoint()))::text
+                    ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END,
+               r, pg_size_bytes(current_setting('wal_segment_size')), clock_timestamp(), (SELECT system_identifier FROM pg_control_system())
+        FROM (SELECT pg_is_in_recovery() AS r) AS s
+        """;
+
+    private const string Ready = """
+        SELECT count(*)::int, min(modification), min(modification) FILTER (WHERE name = $1 || '.ready') FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'
+        """;
+
+    private const string Moment = """
+        SELECT clock_timestamp(), CASE WHEN pg_is_in_recovery() THEN coalesce(greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()), '0/0')::text
+               ELSE pg_current_wal_lsn()::text END, archived_count FROM pg_stat_archiver
+        """;
+
+    public static async Task<ServerFacts> ReadAsync(ServerSession session, CancellationToken cancellationToken)
+    {
+        ServerSettings settings = await ServerSettings.ReadAsync(session, cancellationToken).ConfigureAwait(false);
+        ArchiverFacts archiver = (await session.QueryAsync(Archiver, ReadArchiver, cancellationToken).ConfigureAwait(false))[0];
+        PositionRow position = (await session.QueryAsync(Position, PositionRow.Read, cancellationToken).ConfigureAwait(false))[0];
+        List<SlotRow> slots = await session.QueryAsync(SlotRow.Query(session.MajorVersion), SlotRow.Read, cancellationToken).ConfigureAwait(false);
+        List<ReceiverRow> receivers = await session.QueryAsync(ReceiverRow.Query, ReceiverRow.Read, cancellationToken).ConfigureAwait(false);
+        // To a role without pg_read_all_stats the rows are there, and empty.
+        bool hidden = receivers.Exists(r => r.State is null);
+        return new ServerFacts
+        {
+            Server = session.Server,
+            MajorVersion = session.MajorVersion,
+            Settings = settings,
+            Now = position.Now,
+            IsStandby = position.IsStandby,
+            SystemIdentifier = position.SystemIdentifier,
+            Timeline = position.Timeline,
+            CurrentLsn = position.Lsn,
+            SegmentSize = position.SegmentSize,
+            Archiver = archiver,
+            Ready = await TryAsync(session, Ready, row => new ReadyFacts(row.GetInt32(0), Time(row, 1), Time(row, 2)), cancellationToken, archiver.LastFailed ?? "")
+                .ConfigureAwait(false),
+            Slots = [.. slots.Select(s => s.ToStatus(position.Lsn, receivers))],
+            Receivers = hidden ? null : [.. receivers.Select(r => r.ToStatus(position.Lsn, slots))],
+            WalBytes = (await TryAsync(session, "SELECT coalesce(sum(size), 0)::bigint FROM pg_ls_waldir()", row => new Number(row.GetInt64(0)), cancellationToken)
+                .ConfigureAwait(false))?.Value,
+        };
+    }
+
+    public static async Task<WalMoment> ReadMomentAsync(ServerSession session, CancellationToken cancellationToken) =>
+        (await session.QueryAsync(Moment, row => new WalMoment(row.GetFieldValue<DateTimeOffset>(0), Lsn.Parse(row.GetString(1)), row.GetInt64(2)), cancellationToken)
+            .ConfigureAwait(false))[0];
+
+    internal static DateTimeOffset? Time(NpgsqlDataReader row, int column) => row.IsDBNull(column) ? null : row.GetFieldValue<DateTimeOffset>(column);
+
+    internal static string? Text(NpgsqlDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);
+
+    internal static Lsn? LsnOf(NpgsqlDataReader row, int column) => row.IsDBNull(column) ? null : Lsn.Parse(row.GetString(column));
+
+    private static async Task<T?> TryAsync<T>(
+        ServerSession session, string sql, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken, params object[] parameters)
+        where T : class
+    {
+        try
+        {
+            return (await session.QueryAsync(sql, read, cancellationToken, parameters).ConfigureAwait(false))[0];
+        }
+        catch (PgBackupException error) when (error.Id == "InsufficientPrivilege")
+        {
+            return null;
+        }
+    }
+
+    private static ArchiverFacts ReadArchiver(NpgsqlDataReader row) =>
+        new(row.GetInt64(0), Text(row, 1), Time(row, 2), row.GetInt64(3), Text(row, 4), Time(row, 5), Time(row, 6));
+
+    private sealed record Number(long Value);
+
+    private sealed record PositionRow(Lsn Lsn, TimelineId Timeline, bool IsStandby, WalSegmentSize SegmentSize, DateTimeOffset Now, ulong SystemIdentifier)
+    {
+        public static PositionRow Read(NpgsqlDataReader row)
+        {
+            bool standby = row.GetBoolean(2);
+            uint timeline = uint.Parse(row.GetString(1), standby ? NumberStyles.None : NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
+            return new(
+                Lsn.Parse(row.GetString(0)), new TimelineId(timeline), standby, new WalSegmentSize((int)row.GetInt64(3)),
+                row.GetFieldValue<DateTimeOffset>(4), unchecked((ulong)row.GetInt64(5)));
+        }
+    }
+}
