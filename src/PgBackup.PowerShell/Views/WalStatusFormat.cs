@@ -8,9 +8,9 @@ public static class WalStatusFormat
     // The longest label, " : ", and the list's own margin.
     private const int Taken = 20;
 
-    /// <summary>Sentences, each on lines of its own.</summary>
+    /// <summary>Sentences, each a point of a list.</summary>
     public static string Sentences(IReadOnlyList<string> sentences, int width) =>
-        string.Join('\n', sentences.Select(s => Format.Wrap(s, width, Taken)));
+        string.Join('\n', sentences.Select(s => "- " + Format.Wrap(s, width, Taken + 2).Replace("\n", "\n  ", StringComparison.Ordinal)));
 
     /// <summary>How WAL leaves the server, and the setting that says so.</summary>
     public static string Method(WalArchiveStatus status) => status.Method switch
