@@ -32,7 +32,7 @@ internal sealed class PgBackRest(Stopwatches stopwatches, PostgresCluster cluste
     public string? DataDirectory { get; init; }
 
     /// <summary>The value for restore_command.</summary>
-    public string RestoreCommand => $"{Executable} --config={Configuration} --stanza={Stanza} archive-get %f \"%p\"";
+    public string RestoreCommand => $"{Executable} --config={Configuration} --stanza={Stanza} --pg1-path=\"$PWD\" archive-get %f \"%p\"";
 
     public override string ArchiveCommand => $"{Executable} --config={Configuration} --stanza={Stanza} archive-push \"%p\"";
 

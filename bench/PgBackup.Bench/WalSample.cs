@@ -37,7 +37,8 @@ internal sealed record WalSample(IReadOnlyList<string> Files)
         string[] files = [];
         for (int seed = 500; files.Length < count; seed++)
         {
-            await cluster.RunToolAsync("pgbench", "-n", "-c", "4", "-j", "2", "-T", "10", $"--random-seed={seed.ToString(CultureInfo.InvariantCulture)}");
+            await cluster.ExecuteAsync("CHECKPOINT"); // Then every page that is touched is in the log once as a whole.
+            await cluster.RunToolAsync("pgbench", "-n", "-c", "4", "-j", "2", "-t", "5000", $"--random-seed={seed.ToString(CultureInfo.InvariantCulture)}");
             cancellationToken.ThrowIfCancellationRequested();
             files = [.. Directory.GetFiles(folder).Where(static f => Path.GetFileName(f).Length == 24).Order(StringComparer.Ordinal)];
         }

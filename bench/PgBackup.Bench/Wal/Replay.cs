@@ -57,6 +57,8 @@ internal sealed partial class Replay(Ground ground, string copy, string folder)
             string text = await File.ReadAllTextAsync(log, cancellationToken);
             if (RedoDone().Match(text) is { Success: true } done && text.Contains("ready to accept connections", StringComparison.Ordinal))
                 return done;
+            if (text.Contains("redo is not required", StringComparison.Ordinal))
+                break;
             await Task.Delay(100, cancellationToken);
         }
         throw new InvalidOperationException($"The replay did not end:\n{await File.ReadAllTextAsync(log, cancellationToken)}");

@@ -10,7 +10,7 @@ namespace PgBackup.Bench.Wal;
 internal sealed class WalRun(BenchOptions options, Ground ground, WalSample wal, CancellationToken cancellationToken)
 {
     private const string Bucket = "wal";
-    private const int Segments = 64;
+    private const int Segments = 48;
     private const int Singles = 12;
 
     // So long a server replays a segment of pgbench's, or longer.

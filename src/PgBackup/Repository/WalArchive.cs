@@ -29,8 +29,7 @@ public static class WalArchive
             // wal-g 3.0.8 wrote uncompressed objects with a dot at the end.
             (RepositoryLayout.WalFolder + file.Name + ".", CompressionMethod.None),
         ];
-        // All at once: a store at a distance then takes one round trip.
-        StoredObject?[] items = await Task.WhenAll(names.Select(n => repository.Store.StatAsync(n.Key, cancellationToken))).ConfigureAwait(false);
+        IReadOnlyList<StoredObject?> items = await repository.Store.StatAsync([.. names.Select(static name => name.Key)], cancellationToken).ConfigureAwait(false);
         var found = new List<ArchivedWalFile>(1);
         for (int i = 0; i < names.Length; i++)
         {

@@ -38,6 +38,10 @@ public interface IObjectStore
     /// <summary>What is under the key; null when there is nothing.</summary>
     Task<StoredObject?> StatAsync(string key, CancellationToken cancellationToken = default);
 
+    /// <summary>What is under each of several keys, in their order; asked for side by side, or at once where the store can.</summary>
+    async Task<IReadOnlyList<StoredObject?>> StatAsync(IReadOnlyList<string> keys, CancellationToken cancellationToken = default) =>
+        await Task.WhenAll(keys.Select(key => StatAsync(key, cancellationToken))).ConfigureAwait(false);
+
     /// <summary>
     /// Opens an object for forward reading, from <paramref name="offset"/> on and for <paramref name="length"/> bytes (null: to the end).
     /// Throws <c>ObjectNotFound</c>.

@@ -47,6 +47,9 @@ internal sealed class S3Context(S3Settings settings) : IDisposable
         return _prefix + folder;
     }
 
+    /// <summary>What the names in the bucket of all keys start with that start so.</summary>
+    public string NamesFrom(string start) => _prefix + start;
+
     /// <summary>The key of a name in the bucket; false for what no key can name.</summary>
     public bool TryKeyOf(string name, [NotNullWhen(true)] out string? key)
     {

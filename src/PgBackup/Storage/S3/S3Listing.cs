@@ -46,6 +46,26 @@ internal static class S3Listing
         }
     }
 
+    /// <summary>What a listing of all that begins as the keys do has of them; null when that is more than one page.</summary>
+    public static async Task<IReadOnlyDictionary<string, S3Object>?> FindAsync(S3Context context, IReadOnlyList<string> keys, CancellationToken cancellationToken)
+    {
+        string shared = keys[0];
+        foreach (string key in keys)
+            shared = shared[..shared.AsSpan().CommonPrefixLength(key)];
+        var request = new ListObjectsV2Request { BucketName = context.Bucket, Prefix = context.NamesFrom(shared), Encoding = EncodingType.Url };
+        ListObjectsV2Response page = await context.Requests.RunAsync(
+            S3Operation.List(shared), (client, guard) => client.ListObjectsV2Async(request, guard.Token), cancellationToken).ConfigureAwait(false);
+        if (page.IsTruncated == true)
+            return null;
+        var found = new Dictionary<string, S3Object>(StringComparer.Ordinal);
+        foreach (S3Object item in page.S3Objects ?? [])
+        {
+            if (context.TryKeyOf(Decode(item.Key, page.Encoding), out string? key))
+                found[key] = item;
+        }
+        return found;
+    }
+
     /// <summary>A name as it is, of one that the store has encoded so that any character can stand in XML.</summary>
     public static string Decode(string name, EncodingType? encoding) =>
         encoding == EncodingType.Url ? Uri.UnescapeDataString(name.Replace('+', ' ')) : name;

@@ -58,6 +58,15 @@ public sealed class S3Store : IObjectStore, IDisposable
             : null;
 
     /// <inheritdoc/>
+    public async Task<IReadOnlyList<StoredObject?>> StatAsync(IReadOnlyList<string> keys, CancellationToken cancellationToken = default)
+    {
+        if (keys.Count > 1 && _context.Requests.Observer.ListsAtOnce
+            && await S3Listing.FindAsync(_context, keys, cancellationToken).ConfigureAwait(false) is { } listed)
+            return [.. keys.Select(key => listed.TryGetValue(key, out S3Object? found) ? new StoredObject(key, found.Size ?? 0, Utc(found.LastModified)) : (StoredObject?)null)];
+        return await Task.WhenAll(keys.Select(key => StatAsync(key, cancellationToken))).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
     public Task<Stream> OpenReadAsync(string key, long offset = 0, long? length = null, CancellationToken cancellationToken = default) =>
         S3ReadStream.OpenAsync(_context, key, offset, length, cancellationToken);
 
