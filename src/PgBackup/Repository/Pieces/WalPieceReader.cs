@@ -23,7 +23,7 @@ internal static class WalPieceReader
     /// <summary>
     /// Writes the segment's beginning, as far as its pieces lead without a gap, into a file, from its first byte on; what lies behind in the file is cut off. Returns where it
     /// ends and the segment size, or null when there is no beginning. A damaged piece is passed over for others that hold the same bytes; when none does, the log ends
-    /// before it, and when nothing at all can be read, why is thrown (<c>ObjectDamaged</c>, <c>EncryptionKeyInvalid</c>).
+    /// before it, and when nothing at all can be read, why is thrown (<c>ObjectDamaged</c>, <c>EncryptionKeyInvalid</c>); <c>WalSpoolFailed</c> when the file cannot be written.
     /// </summary>
     public static async Task<(int End, WalSegmentSize Size)?> AssembleAsync(
         BackupRepository repository, ulong systemIdentifier, WalSegmentName segment, SafeFileHandle target, IOperationLog log, CancellationToken cancellationToken)
@@ -53,6 +53,10 @@ internal static class WalPieceReader
                 if (listings == Listings)
                     throw PgErrors.ObjectChanged(repository.Location, piece.Object.Key, error);
                 pieces = null;
+            }
+            catch (IOException error)
+            {
+                throw PgErrors.WalSpoolFailed(Path.GetTempPath(), error);
             }
             catch (PgBackupException error) when (error.Id is "ObjectDamaged" or "EncryptionKeyInvalid")
             {

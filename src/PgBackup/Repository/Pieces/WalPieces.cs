@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Microsoft.Win32.SafeHandles;
+using PgBackup.Errors;
 using PgBackup.Storage;
 
 namespace PgBackup.Repository.Pieces;
@@ -76,9 +77,7 @@ internal static class WalPieces
         {
             for (int offset = start; offset < end;)
             {
-                int read = RandomAccess.Read(content, buffer.AsSpan(0, Math.Min(BufferSize, end - offset)), offset);
-                if (read == 0)
-                    throw new EndOfStreamException("The temporary file is shorter than what was written into it.");
+                int read = Read(content, buffer.AsSpan(0, Math.Min(BufferSize, end - offset)), offset);
                 hash.AppendData(buffer, 0, read);
                 await target.WriteAsync(buffer.AsMemory(0, read), cancellationToken).ConfigureAwait(false);
                 offset += read;
@@ -89,5 +88,18 @@ internal static class WalPieces
             ArrayPool<byte>.Shared.Return(buffer);
         }
         await target.WriteAsync(hash.GetHashAndReset(), cancellationToken).ConfigureAwait(false);
+    }
+
+    private static int Read(SafeFileHandle content, Span<byte> buffer, int offset)
+    {
+        try
+        {
+            int read = RandomAccess.Read(content, buffer, offset);
+            return read > 0 ? read : throw new EndOfStreamException("it is shorter than what was written into it.");
+        }
+        catch (IOException error)
+        {
+            throw PgErrors.WalSpoolFailed(Path.GetTempPath(), error);
+        }
     }
 }

@@ -27,10 +27,22 @@ public sealed record ReceiveLimit
     /// <summary>
     /// Reads an LSN (<c>16/B374D848</c>), a span of time from now (<see cref="Duration"/>: <c>90s</c>, <c>8h</c>) or a moment (<see cref="TargetTime"/>). Throws <see cref="FormatException"/>.
     /// </summary>
-    public static ReceiveLimit Parse(string text) =>
-        PgBackup.Lsn.TryParse(text, null, out Lsn lsn) ? At(lsn)
-        : !text.Contains(':', StringComparison.Ordinal) && Duration.TryParse(text, out TimeSpan span) ? After(span)
-        : At(TargetTime.Parse(text));
+    public static ReceiveLimit Parse(string text)
+    {
+        if (PgBackup.Lsn.TryParse(text, null, out Lsn lsn))
+            return At(lsn);
+        // "8:30" is a time of today, not a span.
+        if (!text.Contains(':', StringComparison.Ordinal) && Duration.TryParse(text, out TimeSpan span))
+            return After(span);
+        try
+        {
+            return At(TargetTime.Parse(text));
+        }
+        catch (FormatException error)
+        {
+            throw new FormatException($"'{text}' is neither an LSN (16/B374D848) nor a span of time (8h) nor a moment: {error.Message}", error);
+        }
+    }
 
     /// <inheritdoc/>
     public override string ToString() => Lsn is { } lsn ? lsn.ToString() : TargetTime.ToPostgres(Time!.Value);

@@ -97,15 +97,15 @@ internal sealed class WalKeeper : IDisposable
     {
         await _room.WaitAsync(cancellationToken).ConfigureAwait(false);
         var spool = new SegmentSpool(_folder, segment, _source.Size);
-        var ladder = new PieceLadder();
-        (int End, WalSegmentSize Size)? held = await WalPieceReader.AssembleAsync(
-            _repository, _source.SystemIdentifier, segment, spool.Handle, _log, cancellationToken).ConfigureAwait(false);
-        if (held is { } found)
+        PieceLadder ladder;
+        try
         {
-            spool.Resume(found.End);
-            foreach (WalPiece piece in await WalPieces.ListAsync(_repository, _source.SystemIdentifier, segment, cancellationToken).ConfigureAwait(false))
-                ladder.Add(piece);
-            _log.Verbose($"The repository holds pieces of {segment} up to {spool.Received}.");
+            ladder = await TakeOverAsync(spool, cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            Release(spool);
+            throw;
         }
         // Not while the keeper still works on what is let go of.
         await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
@@ -198,6 +198,21 @@ internal sealed class WalKeeper : IDisposable
         _turn.Dispose();
         _work.Dispose();
         Moved.Dispose();
+    }
+
+    /// <summary>Fills a spool with what the repository holds of it in pieces.</summary>
+    private async Task<PieceLadder> TakeOverAsync(SegmentSpool spool, CancellationToken cancellationToken)
+    {
+        var ladder = new PieceLadder();
+        if (await WalPieceReader.AssembleAsync(_repository, _source.SystemIdentifier, spool.Name, spool.Handle, _log, cancellationToken).ConfigureAwait(false) is not { } held)
+            return ladder;
+        spool.Resume(held.End);
+        List<WalPiece> pieces = await WalPieces.ListAsync(_repository, _source.SystemIdentifier, spool.Name, cancellationToken).ConfigureAwait(false);
+        // Those behind a gap hold what is not here yet.
+        foreach (WalPiece piece in pieces.Where(p => p.End <= held.End).OrderBy(p => p.Start))
+            ladder.Add(piece);
+        _log.Verbose($"The repository holds pieces of {spool.Name} up to {spool.Received}.");
+        return ladder;
     }
 
     private SegmentSpool Current()
@@ -351,7 +366,7 @@ internal sealed class WalKeeper : IDisposable
         }
     }
 
-    private static bool IsPassing(PgBackupException error) => RestoreCommand.IsPassing(error) || error.Kind == ErrorKind.WriteError;
+    private static bool IsPassing(PgBackupException error) => RestoreCommand.IsPassing(error) || (error.Kind == ErrorKind.WriteError && error.Id != "WalSpoolFailed");
 
     private void Advance(Lsn durable)
     {

@@ -35,7 +35,13 @@ public sealed class ReceiveFaultTests
     public async Task APromotionIsFollowedAndBothEndsCanBeRestored(int major)
     {
         await using ReceiveLab lab = await ReceiveLab.StartAsync(ReceiveLab.SmallSegments(major));
-        // The standby's receiver gets the log from the standby, as after a failover.
+        await using (RunningReceiver before = lab.Receive())
+        {
+            await before.SaidAsync("Receiving timeline");
+            await lab.BackupAsync();
+            await before.StopAsync();
+        }
+        // Another one gets the log from a standby, which is promoted while it is followed.
         await using PostgresCluster standby = await lab.Cluster.RunStandbyAsync();
         await using RunningReceiver receiver = lab.Receive(lab.Options(standby.ConnectionString));
         await receiver.SaidAsync("Receiving timeline");
@@ -61,6 +67,63 @@ public sealed class ReceiveFaultTests
         Assert.Equal(last.EndLsn, end.EndLsn);
         Assert.True(end.EndLsn > Lsn.Parse(begin));
         Assert.True(await lab.AssertEqualsServerAsync(standby) >= 2);
+        Assert.Equal("after,before", await lab.AskRestoredAsync("SELECT string_agg(v, ',' ORDER BY v) FROM m"));
+        Assert.Equal("before 2500", await lab.AskRestoredAsync("SELECT string_agg(v, ',') || ' ' || (SELECT count(*) FROM t) FROM m", timeline: TimelineId.First));
+    }
+
+    [Fact]
+    public async Task AServerWithAnotherPastUnderTheSameNameIsRefused()
+    {
+        await using ReceiveLab lab = await ReceiveLab.StartAsync();
+        await using (RunningReceiver receiver = lab.Receive())
+        {
+            await receiver.SaidAsync("Receiving timeline");
+            await lab.WriteAsync(rows: 20);
+            await lab.CaughtUpAsync();
+            await receiver.StopAsync();
+        }
+        // A copy of the same template: the same identity and timeline, other WAL.
+        await using PostgresCluster other = await PostgresCluster.RunAsync(ReceiveLab.SmallSegments());
+        await using (RunningReceiver behind = lab.Receive(lab.Options(other.ConnectionString)))
+            Assert.Equal("WalAheadOfServer", (await behind.FailureAsync()).Id);
+        await other.ExecuteAsync("CREATE TABLE x AS SELECT i, md5(i::text) FROM generate_series(1, 2000) i");
+        int before = (await lab.PiecesAsync()).Count;
+        await using (RunningReceiver ahead = lab.Receive(lab.Options(other.ConnectionString)))
+            Assert.Equal("WalContentConflict", (await ahead.FailureAsync()).Id);
+        Assert.Equal(before, (await lab.PiecesAsync()).Count);
+    }
+
+    [Fact]
+    public async Task TwoReceiversOfOneClusterGetAlong()
+    {
+        await using ReceiveLab lab = await ReceiveLab.StartAsync();
+        await using RunningReceiver one = lab.Receive(lab.Options() with { MaxLag = TimeSpan.FromMilliseconds(50) });
+        await using RunningReceiver two = lab.Receive(lab.Options() with { Slot = "second", MaxLag = TimeSpan.FromMilliseconds(70) });
+        await one.SaidAsync("Receiving timeline");
+        await two.SaidAsync("Receiving timeline");
+        for (int i = 0; i < 30; i++)
+            await lab.WriteAsync(rows: 100, size: 300);
+        await lab.CaughtUpAsync();
+        await one.StopAsync();
+        await two.StopAsync();
+        Assert.False(one.Task.IsFaulted || two.Task.IsFaulted);
+        Assert.True(await lab.AssertEqualsServerAsync() >= 1);
+    }
+
+    [Fact]
+    public async Task BigSegmentsPassThroughLittleRoom()
+    {
+        await using ReceiveLab lab = await ReceiveLab.StartAsync(new PostgresClusterOptions { WalSegmentMegabytes = 64, Settings = new Dictionary<string, string> { ["autovacuum"] = "off" } });
+        await using RunningReceiver receiver = lab.Receive();
+        await receiver.SaidAsync("Receiving timeline");
+        for (int i = 0; i < 3; i++)
+        {
+            await lab.WriteAsync(rows: 2000, size: 9000);
+            await lab.Cluster.ExecuteAsync("SELECT pg_switch_wal()");
+        }
+        await lab.CaughtUpAsync();
+        await receiver.StopAsync();
+        Assert.True(await lab.AssertEqualsServerAsync() >= 3);
     }
 
     [Fact]

@@ -114,13 +114,13 @@ internal sealed class ReceiveLab : IAsyncDisposable
     }
 
     /// <summary>Restores what the repository alone has, to its last point, and starts it; asks a question and stops it.</summary>
-    public async Task<string> AskRestoredAsync(string sql, RestoreTarget? target = null)
+    public async Task<string> AskRestoredAsync(string sql, RestoreTarget? target = null, TimelineId? timeline = null)
     {
         await using var command = new RestoreService(Repository);
         string destination = _folder.Combine($"restored-{Guid.NewGuid():N}");
         var options = new RestoreOptions
         {
-            Request = new RestoreRequest { Target = target ?? RestoreTarget.Latest, RestoreCommand = command.Text, DataDirectory = destination },
+            Request = new RestoreRequest { Target = target ?? RestoreTarget.Latest, Timeline = timeline, RestoreCommand = command.Text, DataDirectory = destination },
             Start = true,
         };
         PointInTimeRestore restore = await PointInTimeRestore.PrepareAsync(Repository, options);
