@@ -8,8 +8,9 @@ using PgBackup.Wal.Push;
 namespace PgBackup.Wal.Receiving;
 
 /// <summary>Learns the history of timelines from the server, and stores the files before any WAL of them is stored.</summary>
-internal sealed class HistoryKeeper(BackupRepository repository, WalKeeper keeper, string folder, IEnumerable<TimelineId> stored, Action<ReceivedWal> tell, IOperationLog log)
+internal sealed class HistoryKeeper(BackupRepository repository, string folder, IEnumerable<TimelineId> stored, Action<ReceivedWal> tell, IOperationLog log)
 {
+    private readonly StorePatience _patience = new(log);
     private readonly HashSet<TimelineId> _stored = [.. stored];
 
     /// <summary>The history of a timeline that the server is on; its file, and those of its ancestors, are in the archive afterwards. Throws <c>TimelineHistoryMissing</c>.</summary>
@@ -45,7 +46,7 @@ internal sealed class HistoryKeeper(BackupRepository repository, WalKeeper keepe
         {
             throw PgErrors.WalSpoolFailed(folder, error);
         }
-        WalPushResult pushed = await keeper.PatientlyAsync(
+        WalPushResult pushed = await _patience.RunAsync(
             token => WalPush.PushAsync(repository, path, log, token), $"The history of timeline {timeline}", cancellationToken).ConfigureAwait(false);
         File.Delete(path);
         tell(new ReceivedWal

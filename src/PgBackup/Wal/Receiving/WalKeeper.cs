@@ -2,7 +2,6 @@ using System.Diagnostics;
 using PgBackup.Errors;
 using PgBackup.Repository;
 using PgBackup.Repository.Pieces;
-using PgBackup.Wal.Fetch;
 using PgBackup.Wal.Push;
 
 namespace PgBackup.Wal.Receiving;
@@ -18,7 +17,6 @@ internal sealed class WalKeeper : IDisposable
     // What comes in one burst goes into one piece.
     private static readonly TimeSpan s_gather = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan s_idle = TimeSpan.FromMinutes(1);
-    private static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(30);
 
     private readonly BackupRepository _repository;
     private readonly ClusterSource _source;
@@ -26,6 +24,7 @@ internal sealed class WalKeeper : IDisposable
     private readonly string _folder;
     private readonly Action<ReceivedWal> _tell;
     private readonly IOperationLog _log;
+    private readonly StorePatience _patience;
     private readonly SemaphoreSlim _room;
     private readonly SemaphoreSlim _turn = new(1, 1);
     private readonly AsyncSignal _work = new();
@@ -48,6 +47,7 @@ internal sealed class WalKeeper : IDisposable
         _folder = folder;
         _tell = tell;
         _log = log;
+        _patience = new StorePatience(log);
         _room = new SemaphoreSlim((int)Math.Max(1, RoomBytes / source.Size.Bytes) + 1);
     }
 
@@ -266,7 +266,7 @@ internal sealed class WalKeeper : IDisposable
     private async Task StoreAsync(SegmentSpool spool, CancellationToken cancellationToken)
     {
         long start = Stopwatch.GetTimestamp();
-        WalPushResult pushed = await PatientlyAsync(
+        WalPushResult pushed = await _patience.RunAsync(
             token => WalPush.PushAsync(_repository, spool.Path, _log, token), $"The segment {spool.Name}", cancellationToken).ConfigureAwait(false);
         spool.MarkDurable(spool.Size.Bytes, start);
         _tell(Describe(spool, StatusOf(pushed.Status), spool.Size.Bytes, Stopwatch.GetElapsedTime(start), pushed.Key));
@@ -295,7 +295,7 @@ internal sealed class WalKeeper : IDisposable
         int start = spool.Durable, end = spool.Length;
         long began = Stopwatch.GetTimestamp();
         _lastPiece = _clock.Elapsed;
-        WalPiece piece = await PatientlyAsync(
+        WalPiece piece = await _patience.RunAsync(
             token => WalPieces.PutAsync(_repository, _source.SystemIdentifier, spool.Name, spool.Size, spool.Handle, start, end, token),
             $"The newest WAL, up to {spool.Start + (ulong)end},", cancellationToken).ConfigureAwait(false);
         spool.MarkDurable(end, began);
@@ -320,7 +320,7 @@ internal sealed class WalKeeper : IDisposable
                 _ladder.Replace(due, merged);
             }
         }
-        catch (PgBackupException error) when (IsPassing(error))
+        catch (PgBackupException error) when (StorePatience.IsPassing(error))
         {
             _log.Verbose($"The pieces of {spool.Name} were not put together yet: {error.Message}");
         }
@@ -333,40 +333,11 @@ internal sealed class WalKeeper : IDisposable
             List<WalPiece> pieces = await WalPieces.ListAsync(_repository, _source.SystemIdentifier, segment, cancellationToken).ConfigureAwait(false);
             await WalPieces.DeleteAsync(_repository, pieces, cancellationToken).ConfigureAwait(false);
         }
-        catch (PgBackupException error) when (IsPassing(error))
+        catch (PgBackupException error) when (StorePatience.IsPassing(error))
         {
             _log.Verbose($"The pieces of {segment}, which is stored whole, were not deleted; the next receiver does it: {error.Message}");
         }
     }
-
-    /// <summary>Stores something, again and again while the store is away: that loses nothing, because the server keeps the log for the slot.</summary>
-    public async Task<T> PatientlyAsync<T>(Func<CancellationToken, Task<T>> store, string what, CancellationToken cancellationToken)
-    {
-        TimeSpan pause = TimeSpan.FromSeconds(0.5);
-        long lastComplaint = 0;
-        while (true)
-        {
-            try
-            {
-                T result = await store(cancellationToken).ConfigureAwait(false);
-                if (lastComplaint != 0)
-                    _log.Information($"{what} is stored now.");
-                return result;
-            }
-            catch (PgBackupException error) when (IsPassing(error))
-            {
-                if (lastComplaint == 0 || Stopwatch.GetElapsedTime(lastComplaint) > TimeSpan.FromMinutes(1))
-                {
-                    lastComplaint = Stopwatch.GetTimestamp();
-                    _log.Warning($"{what} cannot be stored: {error.Message} It is tried again until it can; the server keeps what is not stored.");
-                }
-                await Task.Delay(pause, cancellationToken).ConfigureAwait(false);
-                pause = pause * 2 < s_longestPause ? pause * 2 : s_longestPause;
-            }
-        }
-    }
-
-    private static bool IsPassing(PgBackupException error) => RestoreCommand.IsPassing(error) || (error.Kind == ErrorKind.WriteError && error.Id != "WalSpoolFailed");
 
     private void Advance(Lsn durable)
     {

@@ -129,7 +129,7 @@ public sealed class WalReceiver
         WalInventory inventory = (await WalInventory.LoadAsync(_repository, cancellationToken).ConfigureAwait(false)).WithPiecesOf(_source.SystemIdentifier);
         await RemoveLeftoversAsync(inventory, cancellationToken).ConfigureAwait(false);
         _keeper = new WalKeeper(_repository, _source, _options, folder, _tell, _log);
-        _histories = new HistoryKeeper(_repository, _keeper, folder, inventory.Histories, _tell, _log);
+        _histories = new HistoryKeeper(_repository, folder, inventory.Histories, _tell, _log);
         TimelineHistory history = await _histories.LearnAsync(connection, identity.Timeline, cancellationToken).ConfigureAwait(false);
         WalSegmentName start = ReceiveStart.Find(history, inventory, slot, identity.FlushLsn, _source.Size);
         _behindGap = _options.AllowGap ? ReceiveStart.Fresh(history, slot, identity.FlushLsn, _source.Size) : null;
