@@ -1,10 +1,6 @@
-using System.Buffers;
 using System.Diagnostics;
 using PgBackup.Errors;
-using PgBackup.Platform;
-using PgBackup.Postgres.WalRecords;
 using PgBackup.Repository;
-using PgBackup.Repository.Documents;
 using PgBackup.Repository.Pieces;
 
 namespace PgBackup.Wal.Fetch;
@@ -12,11 +8,6 @@ namespace PgBackup.Wal.Fetch;
 /// <summary>Takes WAL files out of the archive: what <c>restore_command</c> does.</summary>
 public static class WalFetch
 {
-    private const int BufferSize = 1 << 20;
-
-    // One name for each destination: what a killed fetch left is overwritten by the next one.
-    internal const string TemporarySuffix = ".pgbackup-part";
-
     /// <summary>
     /// Writes the file to <paramref name="destination"/> (a path, or a folder to put it into under its name), whole and durable or not at all; what is there is replaced.
     /// Where the archive holds the file more than once, an object that is damaged is passed over for one that is not. A segment that is not there whole is put together from its
@@ -31,16 +22,19 @@ public static class WalFetch
     /// <param name="cancellationToken">Stops it; nothing half-written is left.</param>
     public static Task<WalFetchResult> FetchAsync(
         BackupRepository repository, string name, string destination, IOperationLog? log = null, CancellationToken cancellationToken = default) =>
-        FetchFileAsync(repository, name, destination, withPieces: true, log, cancellationToken);
+        FetchFileAsync(new WalFileWriter(repository), name, destination, isAhead: false, log, cancellationToken);
 
-    /// <summary>As <see cref="FetchAsync"/>, but what is there in pieces only is not there: for what is kept until it is asked for.</summary>
-    internal static Task<WalFetchResult> FetchWholeAsync(
-        BackupRepository repository, string name, string destination, IOperationLog? log, CancellationToken cancellationToken) =>
-        FetchFileAsync(repository, name, destination, withPieces: false, log, cancellationToken);
+    /// <summary>
+    /// As <see cref="FetchAsync"/>, for what is kept until it is asked for: what is there in pieces only is not there, because more of it may come, and whether the writer makes it durable is
+    /// the caller's business.
+    /// </summary>
+    internal static Task<WalFetchResult> FetchAheadAsync(WalFileWriter writer, string name, string destination, IOperationLog? log, CancellationToken cancellationToken) =>
+        FetchFileAsync(writer, name, destination, isAhead: true, log, cancellationToken);
 
     private static async Task<WalFetchResult> FetchFileAsync(
-        BackupRepository repository, string name, string destination, bool withPieces, IOperationLog? log, CancellationToken cancellationToken)
+        WalFileWriter writer, string name, string destination, bool isAhead, IOperationLog? log, CancellationToken cancellationToken)
     {
+        BackupRepository repository = writer.Repository;
         long start = Stopwatch.GetTimestamp();
         log ??= OperationLog.None;
         if (!WalFileName.TryParse(name, out WalFileName? file))
@@ -48,9 +42,9 @@ public static class WalFetch
         string target = Directory.Exists(destination) ? Path.Combine(destination, file.Name) : destination;
         PgBackupException? failure = null, vanished = null;
         IReadOnlyList<ArchivedWalFile> found = await FindAsync(repository, file, cancellationToken).ConfigureAwait(false);
-        if (withPieces && found.Count == 0 && file.Kind == WalFileKind.Segment)
+        if (!isAhead && found.Count == 0 && file.Kind == WalFileKind.Segment)
         {
-            if (await TryFetchPiecesAsync(repository, file, target, start, log, cancellationToken).ConfigureAwait(false) is { } result)
+            if (await TryFetchPiecesAsync(writer, file, target, start, log, cancellationToken).ConfigureAwait(false) is { } result)
                 return result;
             // A receiver may have stored the whole segment and deleted the pieces in between.
             found = await WalArchive.FindAsync(repository, file, cancellationToken).ConfigureAwait(false);
@@ -62,7 +56,7 @@ public static class WalFetch
                 Stream content = await repository.OpenDecodedAsync(stored.Object.Key, cancellationToken).ConfigureAwait(false);
                 await using (content.ConfigureAwait(false))
                 {
-                    long size = await WriteAsync(repository, file, stored.Object.Key, content, target, cancellationToken).ConfigureAwait(false);
+                    long size = await writer.WriteAsync(file, stored.Object.Key, content, target, cancellationToken).ConfigureAwait(false);
                     return Result(repository, file, target, size, start, stored.Object.Key, end: null);
                 }
             }
@@ -100,8 +94,9 @@ public static class WalFetch
     }
 
     private static async Task<WalFetchResult?> TryFetchPiecesAsync(
-        BackupRepository repository, WalFileName file, string target, long start, IOperationLog log, CancellationToken cancellationToken)
+        WalFileWriter writer, WalFileName file, string target, long start, IOperationLog log, CancellationToken cancellationToken)
     {
+        BackupRepository repository = writer.Repository;
         WalSegmentName segment = file.Segment!.Value;
         foreach (ulong cluster in await WalPieces.ListClustersAsync(repository, cancellationToken).ConfigureAwait(false))
         {
@@ -110,7 +105,7 @@ public static class WalFetch
             await using (assembled.Content.ConfigureAwait(false))
             {
                 string key = WalPiece.FolderOf(cluster, segment);
-                long size = await WriteAsync(repository, file, key, assembled.Content, target, cancellationToken).ConfigureAwait(false);
+                long size = await writer.WriteAsync(file, key, assembled.Content, target, cancellationToken).ConfigureAwait(false);
                 log.Verbose($"The segment {file.Name} is not whole in the archive yet; its pieces reach to {assembled.End}.");
                 return Result(repository, file, target, size, start, key, assembled.End);
             }
@@ -130,104 +125,4 @@ public static class WalFetch
         Repository = repository.Location,
         Key = key,
     };
-
-    private static async Task<long> WriteAsync(
-        BackupRepository repository, WalFileName file, string key, Stream content, string target, CancellationToken cancellationToken)
-    {
-        string temporary = target + TemporarySuffix;
-        bool renamed = false;
-        FileStream? output = null;
-        try
-        {
-            output = Create(temporary, target);
-            long size = await CopyAsync(repository, file, key, content, output, target, cancellationToken).ConfigureAwait(false);
-            try
-            {
-                output.Flush(flushToDisk: true);
-                await output.DisposeAsync().ConfigureAwait(false);
-                File.Move(temporary, target, overwrite: true);
-                renamed = true;
-                Posix.SyncDirectory(Path.GetDirectoryName(Path.GetFullPath(target))!);
-            }
-            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-            {
-                throw PgErrors.WalDestinationUnwritable(target, error);
-            }
-            return size;
-        }
-        finally
-        {
-            if (output is not null)
-            {
-                await output.DisposeAsync().ConfigureAwait(false);
-                if (!renamed)
-                    File.Delete(temporary);
-            }
-        }
-    }
-
-    private static FileStream Create(string temporary, string target)
-    {
-        try
-        {
-            var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, Share = FileShare.None, BufferSize = 0 };
-            if (!OperatingSystem.IsWindows())
-                options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-            return new FileStream(temporary, options);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException or NotSupportedException)
-        {
-            throw PgErrors.WalDestinationUnwritable(target, error);
-        }
-    }
-
-    private static async Task<long> CopyAsync(
-        BackupRepository repository, WalFileName file, string key, Stream content, FileStream output, string target, CancellationToken cancellationToken)
-    {
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
-        byte[] head = new byte[WalContent.HeadSize];
-        try
-        {
-            long length = 0;
-            int read;
-            while ((read = await content.ReadAsync(buffer.AsMemory(0, BufferSize), cancellationToken).ConfigureAwait(false)) > 0)
-            {
-                if (length < head.Length)
-                    buffer.AsSpan(0, (int)Math.Min(read, head.Length - length)).CopyTo(head.AsSpan((int)length));
-                length += read;
-                if (length > 1 << 30)
-                    throw PgErrors.WalFileInvalid(key, "it unpacks to more than the largest segment has.");
-                await WriteBufferAsync(output, buffer.AsMemory(0, read), target, cancellationToken).ConfigureAwait(false);
-            }
-            if (WalContent.FindFault(file, head.AsSpan(0, (int)Math.Min(length, head.Length)), length, out WalSegmentHeader? header) is { } fault)
-                throw PgErrors.WalFileInvalid(key, fault);
-            if (header is not null)
-                await RequireKnownClusterAsync(repository, file, header, cancellationToken).ConfigureAwait(false);
-            return length;
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
-    }
-
-    private static async Task WriteBufferAsync(FileStream output, ReadOnlyMemory<byte> buffer, string target, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await output.WriteAsync(buffer, cancellationToken).ConfigureAwait(false);
-        }
-        catch (IOException error)
-        {
-            throw PgErrors.WalDestinationUnwritable(target, error);
-        }
-    }
-
-    private static async Task RequireKnownClusterAsync(
-        BackupRepository repository, WalFileName file, WalSegmentHeader header, CancellationToken cancellationToken)
-    {
-        IReadOnlyList<ClusterIdentity> known = await RepositoryIdentity.ListAsync(repository, cancellationToken).ConfigureAwait(false);
-        if (known.Count > 0 && !known.Any(cluster => cluster.SystemIdentifier == header.SystemIdentifier))
-            throw PgErrors.WalObjectForeign(repository.Location, file.Name, header.SystemIdentifier);
-    }
 }

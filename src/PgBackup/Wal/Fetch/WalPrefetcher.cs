@@ -20,7 +20,8 @@ public sealed class WalPrefetcher
     /// <summary>So long nobody has to ask until it ends; a segment whose replay takes longer is fetched directly.</summary>
     private static readonly TimeSpan s_idle = TimeSpan.FromSeconds(60);
 
-    private readonly BackupRepository _repository;
+    // Not synced: what an earlier run of the operating system left in the spool is not believed.
+    private readonly WalFileWriter _writer;
     private readonly FetchSpool _spool;
     private readonly int _most;
     private readonly TimeSpan _idle;
@@ -29,7 +30,7 @@ public sealed class WalPrefetcher
 
     private WalPrefetcher(BackupRepository repository, FetchSpool spool, int most, TimeSpan idle, IOperationLog log)
     {
-        _repository = repository;
+        _writer = new WalFileWriter(repository, isDurable: false);
         _spool = spool;
         _most = most;
         _idle = idle;
@@ -123,7 +124,7 @@ public sealed class WalPrefetcher
     {
         try
         {
-            await WalFetch.FetchWholeAsync(_repository, segment.ToString(), _spool.PathOf(segment), _log, cancellationToken).ConfigureAwait(false);
+            await WalFetch.FetchAheadAsync(_writer, segment.ToString(), _spool.PathOf(segment), _log, cancellationToken).ConfigureAwait(false);
             return true;
         }
         catch (PgBackupException error)

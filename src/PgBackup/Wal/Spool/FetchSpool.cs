@@ -75,7 +75,7 @@ internal sealed class FetchSpool
     /// <summary>True while somebody fetches it: a part that a killed process left has nobody.</summary>
     public bool IsComing(WalSegmentName segment)
     {
-        if (!File.Exists(PathOf(segment) + WalFetch.TemporarySuffix))
+        if (!File.Exists(PathOf(segment) + WalFileWriter.TemporarySuffix))
             return false;
         using IDisposable? free = TryLock();
         return free is null;
@@ -102,7 +102,7 @@ internal sealed class FetchSpool
             File.Delete(path);
             return null;
         }
-        string temporary = destination + WalFetch.TemporarySuffix;
+        string temporary = destination + WalFileWriter.TemporarySuffix;
         FileMove.Over(path, destination, temporary);
         File.Delete(temporary); // What a killed fetch may have left; nobody else would.
         return header;

@@ -92,7 +92,7 @@ public sealed class WalPieceTests : IDisposable
     {
         await PutAsync(0, 10_000);
         PgBackupException error = await Assert.ThrowsAsync<PgBackupException>(
-            () => WalFetch.FetchWholeAsync(_repository, WalSamples.Segment, _folder.Combine("out"), null, CancellationToken.None));
+            () => WalFetch.FetchAheadAsync(new WalFileWriter(_repository), WalSamples.Segment, _folder.Combine("out"), null, CancellationToken.None));
         Assert.Equal("WalSegmentNotFound", error.Id);
         Assert.False(File.Exists(_folder.Combine("out")));
 
