@@ -15,8 +15,8 @@ internal static class DiskRules
         }
         ByteSize free = new(bytes);
         const string End = "when it is full, the server stops";
-        // Fewer than two segments: the next one may be the last.
-        if (bytes < 2L * facts.Server.SegmentSize.Bytes)
+        // Room for two segments at most: the next one may be the last.
+        if (bytes <= 2L * facts.Server.SegmentSize.Bytes)
             verdict.Fail($"{free} are free where pg_wal lies: {End}, at once. Make room (never by deleting files of pg_wal), then see to archiving and slots.");
         else if (facts.TimeToFull is { } time && time < s_soon)
             (time < s_now ? (Action<string>)verdict.Fail : verdict.Warn)($"{free} are free where pg_wal lies, full in about {Spell.Span(time)} if it goes on like this: {End}.");

@@ -20,6 +20,9 @@ internal sealed record ServerFacts
 
     public required Lsn CurrentLsn { get; init; }
 
+    /// <summary>Where the last checkpoint's recovery begins: WAL from here on is never removed.</summary>
+    public required Lsn RedoLsn { get; init; }
+
     public required WalSegmentSize SegmentSize { get; init; }
 
     public required ArchiverFacts Archiver { get; init; }

@@ -17,7 +17,8 @@ internal static class ServerReader
         SELECT CASE WHEN r THEN coalesce(greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()), '0/0')::text ELSE pg_current_wal_lsn()::text END,
                CASE WHEN r THEN coalesce((SELECT received_tli FROM pg_stat_wal_receiver), (SELECT timeline_id FROM pg_control_checkpoint()))::text
                     ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END,
-               r, pg_size_bytes(current_setting('wal_segment_size')), clock_timestamp(), (SELECT system_identifier FROM pg_control_system())
+               r, pg_size_bytes(current_setting('wal_segment_size')), clock_timestamp(), (SELECT system_identifier FROM pg_control_system()),
+               (SELECT redo_lsn::text FROM pg_control_checkpoint())
         FROM (SELECT pg_is_in_recovery() AS r) AS s
         """;
 
@@ -49,6 +50,7 @@ internal static class ServerReader
             SystemIdentifier = position.SystemIdentifier,
             Timeline = position.Timeline,
             CurrentLsn = position.Lsn,
+            RedoLsn = position.Redo,
             SegmentSize = position.SegmentSize,
             Archiver = archiver,
             Ready = await TryAsync(session, Ready, row => new ReadyFacts(row.GetInt32(0), Time(row, 1), Time(row, 2)), cancellationToken, archiver.LastFailed ?? "")
@@ -89,7 +91,7 @@ internal static class ServerReader
 
     private sealed record Number(long Value);
 
-    private sealed record PositionRow(Lsn Lsn, TimelineId Timeline, bool IsStandby, WalSegmentSize SegmentSize, DateTimeOffset Now, ulong SystemIdentifier)
+    private sealed record PositionRow(Lsn Lsn, TimelineId Timeline, bool IsStandby, WalSegmentSize SegmentSize, DateTimeOffset Now, ulong SystemIdentifier, Lsn Redo)
     {
         public static PositionRow Read(NpgsqlDataReader row)
         {
@@ -97,7 +99,7 @@ internal static class ServerReader
             uint timeline = uint.Parse(row.GetString(1), standby ? NumberStyles.None : NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
             return new(
                 Lsn.Parse(row.GetString(0)), new TimelineId(timeline), standby, new WalSegmentSize((int)row.GetInt64(3)),
-                row.GetFieldValue<DateTimeOffset>(4), unchecked((ulong)row.GetInt64(5)));
+                row.GetFieldValue<DateTimeOffset>(4), unchecked((ulong)row.GetInt64(5)), Lsn.Parse(row.GetString(6)));
         }
     }
 }

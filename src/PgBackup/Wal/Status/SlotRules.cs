@@ -23,8 +23,9 @@ internal static class SlotRules
         {
             if (receiver.SlotName is not null || receiver.Lag is not { } lag)
                 continue;
-            if (lag > kept && lag.Bytes > server.SegmentSize.Bytes)
-                verdict.Warn($"'{receiver.Name}' receives WAL without a slot and is {lag} behind, and wal_keep_size keeps {kept}: what it needs may be removed at the next checkpoint. Give it a slot (primary_slot_name), or raise wal_keep_size.");
+            // Checkpoints remove what is older than their own redo point and not kept (xlog.c, KeepLogSeg).
+            if (lag > kept && receiver.FlushLsn < server.RedoLsn)
+                verdict.Warn($"'{receiver.Name}' receives WAL without a slot and is {lag} behind, and wal_keep_size keeps {kept}: what it needs may be removed at any checkpoint. Give it a slot (primary_slot_name), or raise wal_keep_size.");
             else if (kept.Bytes == 0)
                 verdict.Note($"'{receiver.Name}' receives WAL without a slot, and wal_keep_size is 0: after a pause it may find that what it needs was removed.");
             if (lag > thresholds.MaxSlotLag)

@@ -31,6 +31,7 @@ internal static class StatusSamples
         SystemIdentifier = WalSamples.Cluster,
         Timeline = TimelineId.First,
         CurrentLsn = new Lsn(0x9123456),
+        RedoLsn = new Lsn(0x8900000),
         SegmentSize = WalSegmentSize.Default,
         Archiver = new ArchiverFacts(8, Last, Now.AddSeconds(-20), 0, null, null, Now.AddDays(-30)),
         Ready = new ReadyFacts(0, null, null),
@@ -61,5 +62,5 @@ internal static class StatusSamples
     };
 
     public static WalReceiverStatus Receiver(long lag, string? slot = null) =>
-        new() { Name = "replica", State = "streaming", FlushLsn = new Lsn(1), Lag = new ByteSize(lag), SyncState = "async", SlotName = slot };
+        new() { Name = "replica", State = "streaming", FlushLsn = new Lsn((ulong)Math.Max(1, 0x9123456 - lag)), Lag = new ByteSize(lag), SyncState = "async", SlotName = slot };
 }
