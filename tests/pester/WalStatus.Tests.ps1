@@ -54,7 +54,9 @@ Describe 'Get-PgWalArchiveStatus' {
         $status = Get-PgWalArchiveStatus @connection -Repository $repository -Probe -Timeout 2s
         $status.Status | Should -Be 'Failure'
         $text = ($status | Out-String -Width 80) -replace '\r?\n\s*', ' '
+        $status.Reasons.Count | Should -Be 2
         $text | Should -Match ([regex]::Escape($status.Reasons[0]))
+        $text | Should -Match ([regex]::Escape($status.Reasons[1]))
         Get-ExitCode | Should -Be 14
     }
 

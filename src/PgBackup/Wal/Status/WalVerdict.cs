@@ -13,10 +13,10 @@ internal sealed class WalVerdict
         : _warnings.Count > 0 ? WalArchiveHealth.Warning
         : WalArchiveHealth.Ok;
 
-    /// <summary>The gravest first.</summary>
-    public IReadOnlyList<string> Reasons => [.. _off is null ? Array.Empty<string>() : [_off], .. _failures, .. _warnings];
+    /// <summary>The gravest first. An array: PowerShell cannot index what a collection expression makes of an interface.</summary>
+    public string[] Reasons => [.. _off is null ? Array.Empty<string>() : [_off], .. _failures, .. _warnings];
 
-    public IReadOnlyList<string> Notes => _notes;
+    public string[] Notes => [.. _notes];
 
     public void Off(string reason) => _off = reason;
 

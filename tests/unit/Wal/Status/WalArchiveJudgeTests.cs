@@ -103,7 +103,7 @@ public sealed class WalArchiveJudgeTests
             ],
         }));
         Assert.Equal(WalArchiveHealth.Warning, verdict.Status);
-        Assert.Equal(5, verdict.Reasons.Count);
+        Assert.Equal(5, verdict.Reasons.Length);
         Assert.Contains("'walreceiver' of the slot 'slow' is 2.00 GB behind", verdict.Reasons[0], StringComparison.Ordinal);
         Assert.Contains("holds 3.00 GB of WAL back; max_slot_wal_keep_size sets no bound", verdict.Reasons[1], StringComparison.Ordinal);
         Assert.Contains("pg_drop_replication_slot('gone')", verdict.Reasons[1], StringComparison.Ordinal);
@@ -219,8 +219,8 @@ public sealed class WalArchiveJudgeTests
         Prop.ForAll(facts.ToArbitrary(), f =>
         {
             WalVerdict mild = Judge(f), hard = WalArchiveJudge.Judge(f, strict);
-            return (mild.Status == WalArchiveHealth.Ok) == (mild.Reasons.Count == 0)
-                && (hard.Status == WalArchiveHealth.Ok) == (hard.Reasons.Count == 0)
+            return (mild.Status == WalArchiveHealth.Ok) == (mild.Reasons.Length == 0)
+                && (hard.Status == WalArchiveHealth.Ok) == (hard.Reasons.Length == 0)
                 && hard.Status >= mild.Status
                 && mild.Reasons.Concat(hard.Reasons).All(r => r.EndsWith('.') || r.EndsWith(')'));
         }).QuickCheckThrowOnFailure();
