@@ -62,7 +62,7 @@ public sealed class WatchedArchiverTests
         await writing;
         Assert.Equal(12, status.ReadyCount);
         Assert.Equal(WalArchiveHealth.Warning, status.Status);
-        Assert.True(status.BacklogGrowth?.Bytes > 1 << 20, $"{status.BacklogGrowth}");
+        Assert.True(status.BacklogGrowth?.Bytes > 0, $"{status.BacklogGrowth}");
         Assert.NotNull(status.TimeToFull);
         Assert.Contains("become more", status.Reasons[0], StringComparison.Ordinal);
         Assert.Equal(WalArchiveHealth.Failure, (await watched.LookAsync(new WalArchiveStatusOptions { Thresholds = new WalArchiveThresholds { MaxAge = TimeSpan.FromMilliseconds(1) } })).Status);
