@@ -89,7 +89,9 @@ Describe 'pgbackup-wal' {
     It 'is killed, and does it again' {
         $segment = (Get-ChildItem "$($cluster.DataDirectory)/pg_wal/archive_status/*.done" | Where-Object BaseName -Match '^[0-9A-F]{24}$' | Sort-Object Name | Select-Object -Last 1).BaseName
         $null = New-Item -ItemType Directory "$folder/killed"
-        $arguments = 'push', "$($cluster.DataDirectory)/pg_wal/$segment", '--repository', "$folder/killed"
+        # This account has nothing to remember.
+        Set-Content "$folder/killed.yaml" "version: 1`nrepositories:`n  killed:`n    location: $folder/killed`n    wal:`n      readAhead: 0`n      prefetch: 0"
+        $arguments = 'push', "$($cluster.DataDirectory)/pg_wal/$segment", '--config', "$folder/killed.yaml", '--repository', 'killed'
         foreach ($pause in 0, 5, 15, 30) {
             $process = [Diagnostics.Process]::Start($native, [string[]] $arguments)
             [Threading.Thread]::Sleep($pause)
@@ -100,7 +102,7 @@ Describe 'pgbackup-wal' {
         }
         & $native @arguments
         $LASTEXITCODE | Should -Be 0
-        & $native fetch $segment "$folder/fetched" --repository "$folder/killed"
+        & $native fetch $segment "$folder/fetched" --config "$folder/killed.yaml" --repository killed
         $LASTEXITCODE | Should -Be 0
         (Get-FileHash "$folder/fetched").Hash | Should -Be (Get-FileHash "$($cluster.DataDirectory)/pg_wal/$segment").Hash
     }

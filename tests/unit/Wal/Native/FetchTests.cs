@@ -73,8 +73,8 @@ public sealed class FetchTests : IDisposable
         ToolResult first = await ToolProcess.RunAsync(start);
         Assert.Contains("/dev/zero", first.EnsureSuccess().Output, StringComparison.Ordinal);
         await Task.WhenAll(names[1..5].Select(name => _lab.RunAsync("fetch", name, $"pg_wal/{name}.out")));
-        await UntilAsync(() => Prefetchers().Length == 1);
-        int left = Assert.Single(Prefetchers());
+        await UntilAsync(() => _lab.Prefetchers().Length == 1);
+        int left = Assert.Single(_lab.Prefetchers());
         try
         {
             string[] open = [.. Directory.GetFiles($"/proc/{left}/fd").Select(handle => File.ResolveLinkTarget(handle, false)?.FullName ?? "")];
@@ -88,13 +88,13 @@ public sealed class FetchTests : IDisposable
 
             // The server and its data may go.
             Directory.Delete(_lab.DataFolder, recursive: true);
-            Assert.Single(Prefetchers());
+            Assert.Single(_lab.Prefetchers());
         }
         finally
         {
             (await ToolProcess.RunAsync(new ProcessStartInfo("kill", ["-TERM", $"{left}"]))).EnsureSuccess();
         }
-        await UntilAsync(() => Prefetchers().Length == 0);
+        await UntilAsync(() => _lab.Prefetchers().Length == 0);
         Assert.Empty(Spooled());
     }
 
@@ -108,7 +108,7 @@ public sealed class FetchTests : IDisposable
             Is(0, await FetchAsync(names[i]));
             Assert.Equal(File.ReadAllBytes(_lab.PathOf(names[i])), File.ReadAllBytes(_lab.PathOf("RECOVERYXLOG")));
             await Task.Delay(i * 3);
-            foreach (int process in Prefetchers())
+            foreach (int process in _lab.Prefetchers())
                 await ToolProcess.RunAsync(new ProcessStartInfo("kill", ["-KILL", $"{process}"]));
         }
     }
@@ -128,27 +128,6 @@ public sealed class FetchTests : IDisposable
     private Task<ToolResult> FetchAsync(string name) => _lab.RunAsync("fetch", name, "pg_wal/RECOVERYXLOG");
 
     private string[] Spooled() => Directory.GetFiles(_lab.SpoolRoot, "0*", SearchOption.AllDirectories).Where(static path => path.Contains("/fetched/", StringComparison.Ordinal)).ToArray();
-
-    // Those of this lab.
-    private int[] Prefetchers()
-    {
-        var found = new List<int>();
-        foreach (string folder in Directory.GetDirectories("/proc"))
-        {
-            if (!int.TryParse(Path.GetFileName(folder), out int process))
-                continue;
-            try
-            {
-                if (File.ReadAllText(Path.Combine(folder, "cmdline")).Contains($"prefetch\0{_lab.WalFolder}", StringComparison.Ordinal))
-                    found.Add(process);
-            }
-            catch (IOException)
-            {
-                // It ended in between.
-            }
-        }
-        return [.. found];
-    }
 
     private static async Task UntilAsync(Func<bool> holds)
     {

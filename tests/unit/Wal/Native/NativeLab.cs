@@ -78,7 +78,32 @@ internal sealed class NativeLab : IDisposable
 
     public Task<ToolResult> PushAsync(string name) => RunAsync("push", $"pg_wal/{name}");
 
-    public void Dispose() => Folder.Dispose();
+    /// <summary>The processes that fetch ahead for this lab's pg_wal.</summary>
+    public int[] Prefetchers()
+    {
+        var found = new List<int>();
+        foreach (string folder in Directory.GetDirectories("/proc"))
+        {
+            if (!int.TryParse(Path.GetFileName(folder), out int process))
+                continue;
+            try
+            {
+                if (File.ReadAllText(Path.Combine(folder, "cmdline")).Contains($"prefetch\0{WalFolder}", StringComparison.Ordinal))
+                    found.Add(process);
+            }
+            catch (IOException)
+            {
+                // It ended in between.
+            }
+        }
+        return [.. found];
+    }
+
+    public void Dispose()
+    {
+        NativeServerLab.Kill(Prefetchers());
+        Folder.Dispose();
+    }
 
     private string StatusOf(string name) => Path.Combine(WalFolder, "archive_status", name + ".ready");
 }
