@@ -25,15 +25,15 @@ public sealed class KilledUnderLoadTests
         int seed = Random.Shared.Next();
         var random = new Random(seed);
         await using var lab = new NativeServerLab();
-        // Nothing can be archived at first: a backlog that is stored ahead.
-        PostgresCluster cluster = await lab.RunAsync(new PostgresClusterOptions { WalSegmentMegabytes = 1, Settings = new Dictionary<string, string> { ["archive_command"] = "false", ["max_wal_size"] = "32MB" } });
+        PostgresCluster cluster = await lab.RunAsync(new PostgresClusterOptions { WalSegmentMegabytes = 1, Settings = new Dictionary<string, string> { ["max_wal_size"] = "32MB" } });
+        await lab.ArchiveAsync(cluster);
+        await lab.Restores.BackupAsync(cluster.ConnectionString);
+        // For a moment nothing can be archived: a backlog that is stored ahead.
+        await SetCommandAsync(cluster, "false");
         await cluster.RunToolAsync("pgbench", "-i", "-q", "-s", "2");
         // Again at once: the server itself would wait for ten seconds after a command that was killed.
         string codes = lab.Folder.Combine("codes");
-        string command = $"{lab.KeepCommand} && for i in 1 2 3 4; do {lab.PushCommand}; code=$?; echo $code >>'{codes}'; test $code -eq 0 && exit 0; done; exit 1";
-        await cluster.ExecuteAsync($"ALTER SYSTEM SET archive_command = '{command.Replace("'", "''", StringComparison.Ordinal)}'");
-        await cluster.ExecuteAsync("SELECT pg_reload_conf()");
-        await lab.Restores.BackupAsync(cluster.ConnectionString);
+        await SetCommandAsync(cluster, $"{lab.KeepCommand} && for i in 1 2 3 4; do {lab.PushCommand}; code=$?; echo $code >>'{codes}'; test $code -eq 0 && exit 0; done; exit 1");
 
         int killed = 0;
         using var stop = new CancellationTokenSource();
@@ -69,6 +69,12 @@ public sealed class KilledUnderLoadTests
         RestoreResult restored = await lab.Restores.RestoreAsync(RestoreTarget.Latest);
         Assert.True(expected == await RestoreLab.QueryAsync(restored, Invariants), $"Seed {seed}: restored is something else than {expected}.");
         Assert.Contains("was taken from what had been fetched ahead", File.ReadAllText(lab.FetchLog), StringComparison.Ordinal);
+    }
+
+    private static async Task SetCommandAsync(PostgresCluster cluster, string command)
+    {
+        await cluster.ExecuteAsync($"ALTER SYSTEM SET archive_command = '{command.Replace("'", "''", StringComparison.Ordinal)}'");
+        await cluster.ExecuteAsync("SELECT pg_reload_conf()");
     }
 
     private static async Task LoadAsync(PostgresCluster cluster, CancellationToken stop)
