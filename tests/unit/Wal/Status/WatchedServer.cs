@@ -25,7 +25,7 @@ internal sealed class WatchedServer : IAsyncDisposable
 
     public string Archive => Path.Combine(_folder, "wal_005");
 
-    public string CopyCommand => $"cp %p '{Archive}/%f'";
+    public string CopyCommand => $"cp %p '{Archive}/.%f' && mv '{Archive}/.%f' '{Archive}/%f'";
 
     /// <summary>Starts it. <paramref name="command"/> null: the copy.</summary>
     public static async Task<WatchedServer> StartAsync(string? command = null, int? major = null, params (string Name, string Value)[] settings)
