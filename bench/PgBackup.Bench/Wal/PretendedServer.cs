@@ -3,22 +3,34 @@ using PgBackup.Tests.Kit;
 namespace PgBackup.Bench.Wal;
 
 /// <summary>
-/// A data directory with nothing in it but what archiving looks at: the control file, and segments that wait. A shell does what PostgreSQL's archiver does: one command after the other, and
-/// the mark of each turned from .ready to .done.
+/// A data directory with nothing in it but what archiving looks at: the control file, and segments that wait. A few lines of Perl do what PostgreSQL's archiver does: one command after the
+/// other, by system(), and the mark of each renamed from .ready to .done.
 /// </summary>
 internal sealed class PretendedServer(Stopwatches stopwatches, PostgresCluster cluster, WalSample wal, string folder)
 {
     private const string Archiver = """
-        set -e
-        cd "$0"; command=$1; stop=$2
-        for mark in pg_wal/archive_status/*.ready; do
-            name=$(basename "$mark" .ready)
-            text=${command//%p/pg_wal/$name}
-            sh -c "${text//%f/$name}"
-            mv "$mark" "pg_wal/archive_status/$name.done"
-            [ $((--stop)) -eq 0 ] && break
-        done
-        true
+        my ($folder, $command, $most) = @ARGV;
+        chdir $folder or die $!;
+        for my $mark (sort glob "pg_wal/archive_status/*.ready") {
+            my ($name) = $mark =~ m{([^/]+)\.ready$};
+            (my $text = $command) =~ s{%p}{pg_wal/$name}g;
+            $text =~ s/%f/$name/g;
+            system("sh", "-c", $text) == 0 or die "'$text' failed";
+            rename $mark, "pg_wal/archive_status/$name.done" or die $!;
+            last if --$most == 0;
+        }
+        """;
+
+    private const string Caller = """
+        my ($folder, $command, $path, $pause, @names) = @ARGV;
+        chdir $folder or die $!;
+        for my $name (@names) {
+            my $file = $path eq "" ? "pg_wal/$name" : $path;
+            (my $text = $command) =~ s/%p/$file/g;
+            $text =~ s/%f/$name/g;
+            system("sh", "-c", $text) == 0 or die "'$text' failed";
+            select undef, undef, undef, $pause if $pause;
+        }
         """;
 
     /// <summary>The data directory.</summary>
@@ -51,13 +63,11 @@ internal sealed class PretendedServer(Stopwatches stopwatches, PostgresCluster c
 
     /// <summary>Archives what waits, or so many of it.</summary>
     public async Task<Measurement> ArchiveAsync(WalContestant contestant, int most, CancellationToken cancellationToken) =>
-        (await stopwatches.RunAsync(contestant.Environment, cancellationToken, "bash", ["-c", Archiver, folder, contestant.PushCommand, $"{most}"])).Took;
+        (await stopwatches.RunAsync(contestant.Environment, cancellationToken, "perl", ["-e", Archiver, folder, contestant.PushCommand, $"{most}"])).Took;
 
     /// <summary>Pushes files that no mark speaks of, one after the other.</summary>
     public async Task<Measurement> PushAsync(WalContestant contestant, IEnumerable<string> names, CancellationToken cancellationToken) =>
-        (await stopwatches.RunAsync(
-            contestant.Environment, cancellationToken, "bash",
-            ["-c", "set -e; cd \"$0\"; command=$1; shift; for name in \"$@\"; do text=${command//%p/pg_wal/$name}; sh -c \"${text//%f/$name}\"; done", folder, contestant.PushCommand, .. names])).Took;
+        (await stopwatches.RunAsync(contestant.Environment, cancellationToken, "perl", ["-e", Caller, folder, contestant.PushCommand, "", "0", .. names])).Took;
 
     /// <summary>Fetches files, one after the other, to the name that PostgreSQL gives.</summary>
     /// <param name="contestant">Who.</param>
@@ -66,10 +76,6 @@ internal sealed class PretendedServer(Stopwatches stopwatches, PostgresCluster c
     /// <param name="cancellationToken">Stops it.</param>
     public async Task<Measurement> FetchAsync(WalContestant contestant, IEnumerable<string> names, double pause, CancellationToken cancellationToken) =>
         (await stopwatches.RunAsync(
-            contestant.Environment, cancellationToken, "bash",
-            [
-                "-c",
-                "set -e; cd \"$0\"; command=$1; pause=$2; shift 2; for name in \"$@\"; do text=${command//%p/pg_wal\\/RECOVERYXLOG}; sh -c \"${text//%f/$name}\"; [ $pause = 0 ] || sleep $pause; done",
-                folder, contestant.FetchCommand, FormattableString.Invariant($"{pause}"), .. names,
-            ])).Took;
+            contestant.Environment, cancellationToken, "perl",
+            ["-e", Caller, folder, contestant.FetchCommand, "pg_wal/RECOVERYXLOG", FormattableString.Invariant($"{pause}"), .. names])).Took;
 }

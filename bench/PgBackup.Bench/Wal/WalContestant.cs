@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using PgBackup.Tests.Kit;
 
 namespace PgBackup.Bench.Wal;
@@ -20,6 +21,9 @@ internal abstract class WalContestant
     /// <summary>An empty archive, nothing done ahead.</summary>
     public abstract Task ResetAsync(CancellationToken cancellationToken);
 
+    /// <summary>Whether anything is fetched ahead from now on.</summary>
+    public virtual bool FetchesAhead { get; set; } = true;
+
     /// <summary>The same archive, nothing done ahead.</summary>
     public virtual void EmptySpool()
     {
@@ -38,7 +42,10 @@ internal sealed class PgBackupWal(string name, string program, Func<int, Reposit
 
     public override string FetchCommand => $"'{program}' fetch '%f' '%p' --repository '{_home.Repository}'";
 
-    public override IReadOnlyDictionary<string, string> Environment => new Dictionary<string, string>(_home.Environment) { ["WALG_PREFETCH_DIR"] = spool };
+    public override IReadOnlyDictionary<string, string> Environment => new Dictionary<string, string>(_home.Environment) 
+    {
+        ["WALG_PREFETCH_DIR"] = spool, ["WALG_DOWNLOAD_CONCURRENCY"] = FetchesAhead ? "8" : "0",
+    };
 
     public override async Task ResetAsync(CancellationToken cancellationToken)
     {
@@ -49,6 +56,13 @@ internal sealed class PgBackupWal(string name, string program, Func<int, Reposit
 
     public override void EmptySpool()
     {
+        // What still fetches ahead would miss its folder.
+        foreach (Process process in Process.GetProcessesByName(Path.GetFileName(program)))
+        {
+            process.Kill();
+            process.WaitForExit();
+            process.Dispose();
+        }
         if (Directory.Exists(spool))
             Directory.Delete(spool, recursive: true);
         ServerAccount.Current.CreateFolder(spool);
