@@ -10,29 +10,17 @@ namespace PgBackup.Wal.Command;
 /// </summary>
 internal static class CertificateAuthorities
 {
-    private const string FolderVariable = "SSL_CERT_DIR", FileVariable = "SSL_CERT_FILE";
     private const string Nowhere = "/nonexistent";
 
-    // Debian and its kin; Red Hat's; Alpine's.
-    private static readonly string[] s_bundles = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
-
-    /// <summary>To be called before the first connection.</summary>
+    /// <summary>
+    /// To be called before the first connection. Only where one file is all that is trusted: what else the system trusts, as a folder or as a file, may differ and is left alone. A service that
+    /// is asked for credentials is another matter, too.
+    /// </summary>
     public static void Narrow(RepositorySettings settings)
     {
-        if (OperatingSystem.IsLinux() && settings.Storage is S3Settings s3 && Enough(s3) is { } file)
-        {
-            Posix.SetVariable(FolderVariable, Nowhere);
-            Posix.SetVariable(FileVariable, file);
-        }
-    }
-
-    /// <summary>The file that holds all authorities that can be asked for; null to leave everything as it is.</summary>
-    private static string? Enough(S3Settings s3)
-    {
-        // The store's own file is all that is trusted for the store; a service that is asked for credentials is another matter.
-        if (s3.CaCertificateFile is { } own && S3Credentials.AreAtHand(s3))
-            return own;
-        bool isChosen = Environment.GetEnvironmentVariable(FolderVariable) is not null || Environment.GetEnvironmentVariable(FileVariable) is not null;
-        return isChosen ? null : Array.Find(s_bundles, File.Exists);
+        if (!OperatingSystem.IsLinux() || settings.Storage is not S3Settings { CaCertificateFile: { } file } s3 || !S3Credentials.AreAtHand(s3))
+            return;
+        Posix.SetVariable("SSL_CERT_DIR", Nowhere);
+        Posix.SetVariable("SSL_CERT_FILE", file);
     }
 }

@@ -24,16 +24,17 @@ internal static class CheckCommand
         try
         {
             RepositorySettings settings = invocation.Resolve();
+            CertificateAuthorities.Narrow(settings);
             Tell(settings);
             bool works = await TryRepositoryAsync(settings, cancellationToken).ConfigureAwait(false);
             works &= await TryClusterAsync(settings, cancellationToken).ConfigureAwait(false);
             Console.WriteLine(works ? "push and fetch would work here." : "push and fetch would not work here.");
             return works ? ExitCodes.Success : ExitCodes.VerificationFailed;
         }
-        catch (PgBackupException error)
+        catch (Exception error) when (error is not OperationCanceledException)
         {
             StandardError.Tell(error);
-            return error.ExitCode;
+            return error is PgBackupException known ? known.ExitCode : ExitCodes.Failed;
         }
     }
 

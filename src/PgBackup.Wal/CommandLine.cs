@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace PgBackup.Wal.Command;
 
 /// <summary>Reads the command line.</summary>
@@ -15,6 +17,7 @@ internal static class CommandLine
           --key-file FILE     the file of the encryption key
           --key-transform T   how the key is written: none, hex, base64
           --require-key       fail where there is no key
+          --not-there CODE    how fetch ends when the file is not there, in place of 1
           --verbose           tell each step on standard error
         Without them the configuration and the environment are those of the PowerShell module
         PgBackup (about_PgBackup_Configuration).
@@ -45,6 +48,7 @@ internal static class CommandLine
                 "--repository" => invocation with { Repository = arguments[i] },
                 "--config" => invocation with { ConfigPath = arguments[i] },
                 "--key-file" => invocation with { KeyFile = arguments[i] },
+                "--not-there" when int.TryParse(arguments[i], NumberStyles.None, CultureInfo.InvariantCulture, out int code) && code is > 0 and < 126 => invocation with { NotThereCode = code },
                 "--key-transform" => invocation with { KeyTransform = arguments[i] },
                 _ => null,
             };

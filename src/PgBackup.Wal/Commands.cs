@@ -42,14 +42,18 @@ internal static class Commands
         catch (Exception error) when (error is not OperationCanceledException)
         {
             StandardError.Tell(error);
-            return error is PgBackupException known ? RestoreCommand.ExitCodeOf(known, isStandby) : RestoreCommand.Stop;
+            int code = error is PgBackupException known ? RestoreCommand.ExitCodeOf(known, isStandby) : RestoreCommand.Stop;
+            return code == RestoreCommand.NotThere ? invocation.NotThereCode : code;
         }
 
         void StartPrefetcher(string destination) =>
             DetachedProcess.Start(Environment.ProcessPath!, ["prefetch", Path.GetDirectoryName(destination)!, .. invocation.Options]);
     }
 
-    /// <summary>Works for as long as the server asks. Nobody waits for it, and whatever it cannot do is done, and told, by those who are asked.</summary>
+    /// <summary>
+    /// Works for as long as the server asks. Nobody waits for it, and whatever it cannot do is done, and told, by those who are asked. It always ends with 0: where the server is process 1, as in
+    /// a container, this process becomes its child, and a child of the server that ends otherwise makes it restart all others (PostgreSQL source: postmaster.c, HandleChildCrash).
+    /// </summary>
     public static async Task<int> PrefetchAsync(Invocation invocation, IOperationLog log, CancellationToken cancellationToken)
     {
         try
@@ -59,12 +63,15 @@ internal static class Commands
             // Everything is a full path by now. Whoever stays in the data directory keeps its file system busy.
             Environment.CurrentDirectory = Path.GetPathRoot(Environment.CurrentDirectory)!;
             await WalPrefetcher.RunAsync(settings, invocation.Operands[0], log, cancellationToken).ConfigureAwait(false);
-            return ExitCodes.Success;
         }
-        catch (Exception error) when (error is PgBackupException or IOException or UnauthorizedAccessException)
+        catch (OperationCanceledException)
+        {
+            log.Verbose("Stopped.");
+        }
+        catch (Exception error)
         {
             StandardError.Tell(error);
-            return ExitCodes.Failed;
         }
+        return ExitCodes.Success;
     }
 }

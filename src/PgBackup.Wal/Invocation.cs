@@ -1,6 +1,7 @@
 using PgBackup.Codecs;
 using PgBackup.Configuration;
 using PgBackup.Errors;
+using PgBackup.Wal.Fetch;
 
 namespace PgBackup.Wal.Command;
 
@@ -25,6 +26,9 @@ internal sealed record Invocation(string Verb, IReadOnlyList<string> Operands)
 
     /// <summary>Whether the environment must hold the key: WAL in plain text would betray who encrypts.</summary>
     public bool RequireKey { get; init; }
+
+    /// <summary>How a fetch ends when the file is not there.</summary>
+    public int NotThereCode { get; init; } = RestoreCommand.NotThere;
 
     /// <summary>Whether every step is told.</summary>
     public bool IsVerbose { get; init; }

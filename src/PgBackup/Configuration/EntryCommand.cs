@@ -13,6 +13,8 @@ public sealed record EntryCommand
     private const string ArchiveScript = "pgbackup-archive.ps1";
     private const string RestoreScript = "pgbackup-restore-wal.ps1";
 
+    private const string GuardOfCmd = " || (if errorlevel 75 (exit 126) else (if errorlevel 74 (exit 1) else (exit 126)))";
+
     private readonly bool _windows;
 
     /// <summary>
@@ -59,11 +61,15 @@ public sealed record EntryCommand
     /// <summary>
     /// The value for <c>restore_command</c>; the server puts the file's name in place of %f and its destination in place of %p. A script's ends with 1 only when the script said
     /// that the file is not there (74): whatever else goes wrong (no PowerShell, a crash) must not look like the end of the archive. The native command never ends with 1 for anything else,
-    /// and the shell's own codes and those of signals are 126 and more.
+    /// and sh says 127 of a program that is gone; cmd says 1 of that, and needs the same care.
     /// </summary>
-    public string RestoreCommand => Program is not ScriptProgram script ? Native("fetch", "%f", "%p") : Script(script, RestoreScript, "%f", "%p") + (_windows
-        ? " || (if errorlevel 75 (exit 126) else (if errorlevel 74 (exit 1) else (exit 126)))"
-        : " || case $? in 74) exit 1;; 143) exit 143;; *) exit 126;; esac");
+    public string RestoreCommand => (Program, _windows) switch
+    {
+        (ScriptProgram script, false) => Script(script, RestoreScript, "%f", "%p") + " || case $? in 74) exit 1;; 143) exit 143;; *) exit 126;; esac",
+        (ScriptProgram script, true) => Script(script, RestoreScript, "%f", "%p") + GuardOfCmd,
+        (_, false) => Native("fetch", "%f", "%p"),
+        (_, true) => Native("fetch", "%f", "%p") + " --not-there 74" + GuardOfCmd,
+    };
 
     /// <summary>The commands for a repository. Throws <c>EntryPathUnusable</c>.</summary>
     /// <param name="program">What PostgreSQL starts.</param>

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using PgBackup.Errors;
 
@@ -10,6 +11,8 @@ public abstract record EntryProgram
     public const string Variable = "PGBACKUP_POWERSHELL";
 
     private const string NativeName = "pgbackup-wal";
+
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
 
     /// <summary>
     /// The module's native command where it has one for this system, else its scripts, run by what PGBACKUP_POWERSHELL names, else by the pwsh that runs this, else by the pwsh on the
@@ -34,9 +37,22 @@ public abstract record EntryProgram
         return Path.GetFullPath(Path.Combine(scriptFolder, "..", "bin", "engine", "runtimes", platform, "native", file));
     }
 
-    // Some ways to install a module lose the permission.
-    private static bool CanRun(string path) => File.Exists(path)
-        && (OperatingSystem.IsWindows() || (File.GetUnixFileMode(path) & (UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute)) != 0);
+    // Some ways to install a module lose the permission; another C library, or a file system mounted noexec, and the file is there and does not run.
+    private static bool CanRun(string path)
+    {
+        if (!File.Exists(path)
+            || (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(path) & (UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute)) == 0))
+            return false;
+        try
+        {
+            using Process? process = Process.Start(new ProcessStartInfo(path, ["--version"]) { RedirectStandardOutput = true, RedirectStandardError = true });
+            return process is not null && process.WaitForExit(s_patience) && process.ExitCode == 0;
+        }
+        catch (Exception error) when (error is System.ComponentModel.Win32Exception or InvalidOperationException)
+        {
+            return false;
+        }
+    }
 
     internal static string FindPowerShell(string? running, Func<string, string?> environment)
     {

@@ -80,9 +80,9 @@ public sealed record RepositorySettings(StorageSettings Storage, CompressionMeth
             DeltaOrigin = layers.Take("delta.origin", null, SettingText.DeltaOrigin, DeltaOrigin.Latest, "WALG_DELTA_ORIGIN"),
             Wal = new WalSettings
             {
-                ReadAhead = layers.Take("wal.readAhead", null, SettingText.FilesAhead, WalSettings.DefaultReadAhead, "TOTAL_BG_UPLOADED_LIMIT"),
-                Prefetch = layers.Take("wal.prefetch", null, SettingText.FilesAhead, WalSettings.DefaultPrefetch, "WALG_DOWNLOAD_CONCURRENCY"),
-                SpoolFolder = layers.Take("wal.spool", null, setting => (string?)SettingText.Folder(setting), null, "WALG_PREFETCH_DIR"),
+                ReadAhead = layers.Take("wal.readAhead", null, SettingText.FilesAheadOfWalG, WalSettings.DefaultReadAhead, "TOTAL_BG_UPLOADED_LIMIT"),
+                Prefetch = layers.Take("wal.prefetch", null, SettingText.FilesAheadOfWalG, WalSettings.DefaultPrefetch, "WALG_DOWNLOAD_CONCURRENCY"),
+                SpoolFolder = layers.Take("wal.spool", null, SettingText.SpoolOfWalG, null, "WALG_PREFETCH_DIR"),
             },
         };
         bool isChosen = arguments.EncryptionKey is not null || layers.FileHas("encryption.keyFile");

@@ -13,6 +13,9 @@ internal sealed record Setting(string Name, string Text, string Source)
     public static Setting? Variable(Func<string, string?> environment, string name) =>
         environment(name) is { Length: > 0 } text ? new Setting(name, text, $"environment {name}") : null;
 
+    /// <summary>True when it comes from a variable.</summary>
+    public bool IsOfEnvironment => Source.StartsWith("environment ", StringComparison.Ordinal);
+
     /// <summary>Only name and source: the text may be a secret.</summary>
     public override string ToString() => $"{Name} ({Source})";
 }

@@ -9,6 +9,7 @@ namespace PgBackup.Configuration;
 /// <summary>Values out of what was written; each throws <c>SettingInvalid</c>, which names the setting and where it stands.</summary>
 internal static partial class SettingText
 {
+    private const int MostAhead = 1024;
     private const long LeastPartSize = 5L << 20;   // Amazon S3, "Multipart upload limits"
     private const long LargestPartSize = 1L << 30; // Several are held in memory.
 
@@ -51,9 +52,13 @@ internal static partial class SettingText
 
     public static int Concurrency(Setting setting) => Number(setting, 1, 256);
 
-    public static int FilesAhead(Setting setting) => Number(setting, 0, 1024);
+    public static int FilesAhead(Setting setting) => Number(setting, 0, MostAhead);
 
-    public static string Folder(Setting setting) => Path.IsPathFullyQualified(setting.Text) ? Line(setting) : throw PgErrors.SettingInvalid(setting, "the full path of a folder");
+    // wal-g takes more, and a server that archives shall not stop for it.
+    public static int FilesAheadOfWalG(Setting setting) => setting.IsOfEnvironment ? Math.Min(Number(setting, 0, int.MaxValue), MostAhead) : FilesAhead(setting);
+
+    // A path that is relative to nobody knows what is no place; the account's own serves.
+    public static string? SpoolOfWalG(Setting setting) => !setting.IsOfEnvironment || Path.IsPathFullyQualified(setting.Text) ? Line(setting) : null;
 
     public static string SslMode(Setting setting) =>
         setting.Text.Replace("-", "", StringComparison.Ordinal).ToLowerInvariant() is "disable" or "allow" or "prefer" or "require" or "verifyca" or "verifyfull"

@@ -80,7 +80,7 @@ internal static partial class DetachedProcess
         }
     }
 
-    // The variables as this process got them; what the runtime was told later is not among them.
+    // The C library's variables: what the framework was told later is not among them.
     private static unsafe nint* Environ() => *(nint**)NativeLibrary.GetExport(NativeLibrary.GetMainProgramHandle(), "environ");
 
     [LibraryImport("libc", EntryPoint = "posix_spawn", StringMarshalling = StringMarshalling.Utf8)]

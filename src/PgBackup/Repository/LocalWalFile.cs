@@ -7,6 +7,9 @@ namespace PgBackup.Repository;
 /// <summary>A WAL file on disk that was opened and found to be what its name says.</summary>
 internal sealed class LocalWalFile : IDisposable
 {
+    /// <summary>What a file that is being written has behind its name: one for each name, so that what a killed fetch left is overwritten by the next one.</summary>
+    public const string PartSuffix = ".pgbackup-part";
+
     private readonly SafeFileHandle _handle;
     private readonly DateTime _modified;
 

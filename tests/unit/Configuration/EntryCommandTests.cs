@@ -33,6 +33,16 @@ public sealed class EntryCommandTests
         Assert.Equal("EntryPathUnusable", error.Id);
     }
 
+    [Fact]
+    public void OnlyNotThereEndsTheNativeCommandOfWindowsWithOne()
+    {
+        // cmd itself ends with 1 when there is no such program.
+        var command = new EntryCommand(new NativeProgram(@"C:\Mod\pgbackup-wal.exe"), @"D:\repo", windows: true);
+        Assert.Equal(
+            @"""C:\Mod\pgbackup-wal.exe"" fetch ""%f"" ""%p"" --repository ""D:\repo"" --not-there 74 || (if errorlevel 75 (exit 126) else (if errorlevel 74 (exit 1) else (exit 126)))",
+            command.RestoreCommand);
+    }
+
     [Theory]
     [InlineData("/a\nb")]
     [InlineData("/a\rb")]

@@ -40,6 +40,11 @@ public sealed class EntryProgramTests : IDisposable
             Assert.Equal(_scripts, Assert.IsType<ScriptProgram>(EntryProgram.In(_scripts)).Folder);
             Write(UnixFileMode.UserRead | UnixFileMode.UserWrite);
             Assert.IsType<ScriptProgram>(EntryProgram.In(_scripts));
+            // Of another C library, or another machine: the file is there, and the system cannot start it.
+            Write(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, "\u007fELF\u0002");
+            Assert.IsType<ScriptProgram>(EntryProgram.In(_scripts));
+            Write(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, "#!/bin/sh\nexit 127\n");
+            Assert.IsType<ScriptProgram>(EntryProgram.In(_scripts));
             File.Delete(_native);
             Directory.CreateDirectory(_native);
             Assert.IsType<ScriptProgram>(EntryProgram.In(_scripts));
@@ -50,9 +55,9 @@ public sealed class EntryProgramTests : IDisposable
         }
     }
 
-    private void Write(UnixFileMode mode)
+    private void Write(UnixFileMode mode, string text = "#!/bin/sh\nexit 0\n")
     {
-        File.WriteAllText(_native, "");
+        File.WriteAllText(_native, text);
         File.SetUnixFileMode(_native, mode);
     }
 }

@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using System.Buffers.Binary;
 using PgBackup.Errors;
 
@@ -154,6 +155,24 @@ public sealed record ControlFile
         ?? throw (status == ControlFileStatus.VersionNotSupported
             ? PgErrors.ControlFileVersionNotSupported(origin, U32(content.Span, Offset.PgControlVersion))
             : PgErrors.ControlFileInvalid(origin, Describe(status)));
+
+    /// <summary>
+    /// The system identifier alone, with which the file begins and which never changes (pg_control.h), so that a server that writes the file does no harm; null where there is no such file
+    /// or it cannot be read.
+    /// </summary>
+    public static ulong? SystemIdentifierIn(string dataDirectory)
+    {
+        try
+        {
+            using SafeFileHandle handle = File.OpenHandle(Path.Combine(dataDirectory, "global", "pg_control"), share: FileShare.ReadWrite | FileShare.Delete);
+            byte[] head = new byte[sizeof(ulong)];
+            return RandomAccess.Read(handle, head, 0) == head.Length ? BitConverter.ToUInt64(head) : null;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
 
     /// <summary>
     /// Reads <c>global/pg_control</c> of a data directory whose server may be running: again and again while its checksum is wrong,

@@ -24,8 +24,8 @@ internal sealed class ResponseObserver : DelegatingHandler
     public TimeSpan? RetryAfter => Interlocked.Read(ref _retryAfterTicks) is var ticks && ticks == 0 ? null : TimeSpan.FromTicks(ticks);
 
     /// <summary>
-    /// True once the store has said that it is one whose listings hold what was put a moment before ("Amazon S3 data consistency model", S3 User Guide; Ceph keeps the bucket's index with each
-    /// put). Others may take their time, and are asked for every object.
+    /// True once the store has said that it is one whose listings hold what was put a moment before: Ceph keeps the bucket's index with each put. Others that call themselves AmazonS3 may take
+    /// their time, and are asked for every object.
     /// </summary>
     public bool ListsAtOnce { get; private set; }
 
@@ -41,7 +41,7 @@ internal sealed class ResponseObserver : DelegatingHandler
             Interlocked.Exchange(ref _skewTicks, Math.Abs(skew.Ticks) < TimeSpan.TicksPerSecond ? 0 : skew.Ticks);
         }
         if (!ListsAtOnce && response.Headers.TryGetValues("Server", out IEnumerable<string>? servers))
-            ListsAtOnce = servers.Any(static name => name.StartsWith("AmazonS3", StringComparison.Ordinal) || name.StartsWith("Ceph Object Gateway", StringComparison.Ordinal));
+            ListsAtOnce = servers.Any(static name => name.StartsWith("Ceph Object Gateway", StringComparison.Ordinal));
         if (response.Headers.TryGetValues("x-amz-bucket-region", out IEnumerable<string>? regions))
             _bucketRegion = regions.First();
         if ((int)response.StatusCode is 429 or 503)

@@ -50,6 +50,10 @@ public sealed record S3Settings : StorageSettings
     /// <summary>The store's address, for stores other than AWS.</summary>
     public Uri? EndpointUrl { get; init; }
 
+    /// <summary>True for Amazon's own store, whose listings hold what was put a moment before ("Amazon S3 data consistency model", S3 User Guide).</summary>
+    internal bool IsAmazon => EndpointUrl is null
+        || EndpointUrl.Host.EndsWith(".amazonaws.com", StringComparison.OrdinalIgnoreCase) || EndpointUrl.Host.EndsWith(".amazonaws.com.cn", StringComparison.OrdinalIgnoreCase);
+
     /// <summary>The region.</summary>
     public string? Region { get; init; }
 

@@ -60,9 +60,9 @@ public sealed class S3Store : IObjectStore, IDisposable
     /// <inheritdoc/>
     public async Task<IReadOnlyList<StoredObject?>> StatAsync(IReadOnlyList<string> keys, CancellationToken cancellationToken = default)
     {
-        if (keys.Count > 1 && _context.Requests.Observer.ListsAtOnce
+        if (keys.Count > 1 && (_context.Settings.IsAmazon || _context.Requests.Observer.ListsAtOnce)
             && await S3Listing.FindAsync(_context, keys, cancellationToken).ConfigureAwait(false) is { } listed)
-            return [.. keys.Select(key => listed.TryGetValue(key, out S3Object? found) ? new StoredObject(key, found.Size ?? 0, Utc(found.LastModified)) : (StoredObject?)null)];
+            return [.. keys.Select(key => listed.TryGetValue(key, out S3Object? found) ? new StoredObject(key, found.Size ?? 0, ToSecond(found.LastModified)) : (StoredObject?)null)];
         return await Task.WhenAll(keys.Select(key => StatAsync(key, cancellationToken))).ConfigureAwait(false);
     }
 
@@ -116,6 +116,9 @@ public sealed class S3Store : IObjectStore, IDisposable
 
     /// <summary>Closes the connections.</summary>
     public void Dispose() => _context.Dispose();
+
+    // As a request for one object tells it: some listings are finer, and what is the same must look the same.
+    private static DateTimeOffset ToSecond(DateTime? time) => Utc(time) is var exact ? exact.AddTicks(-(exact.Ticks % TimeSpan.TicksPerSecond)) : default;
 
     private static DateTimeOffset Utc(DateTime? time) => new((time ?? DateTime.UnixEpoch).ToUniversalTime());
 }

@@ -12,9 +12,6 @@ namespace PgBackup.Wal.Fetch;
 /// <param name="isDurable">Whether each is synced before it appears.</param>
 internal sealed class WalFileWriter(BackupRepository repository, bool isDurable = true)
 {
-    /// <summary>What a file that is being written has behind its name: one for each destination, so that what a killed fetch left is overwritten by the next one.</summary>
-    public const string TemporarySuffix = ".pgbackup-part";
-
     private const int BufferSize = 1 << 20;
 
     private volatile IReadOnlyList<ClusterIdentity>? _clusters;
@@ -28,7 +25,7 @@ internal sealed class WalFileWriter(BackupRepository repository, bool isDurable 
     /// </summary>
     public async Task<long> WriteAsync(WalFileName file, string key, Stream content, string target, CancellationToken cancellationToken)
     {
-        string temporary = target + TemporarySuffix;
+        string temporary = target + LocalWalFile.PartSuffix;
         bool renamed = false;
         FileStream? output = null;
         try

@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using PgBackup.Configuration;
 using PgBackup.Errors;
+using PgBackup.Platform;
 using PgBackup.Repository;
 using PgBackup.Wal.Spool;
 
@@ -20,7 +22,7 @@ public sealed class WalPrefetcher
     /// <summary>So long nobody has to ask until it ends; a segment whose replay takes longer is fetched directly.</summary>
     private static readonly TimeSpan s_idle = TimeSpan.FromSeconds(60);
 
-    // Not synced: what an earlier run of the operating system left in the spool is not believed.
+    // Not synced, where it can be told that what is in the spool was left by an earlier run of the operating system: that is not believed.
     private readonly WalFileWriter _writer;
     private readonly FetchSpool _spool;
     private readonly int _most;
@@ -30,7 +32,7 @@ public sealed class WalPrefetcher
 
     private WalPrefetcher(BackupRepository repository, FetchSpool spool, int most, TimeSpan idle, IOperationLog log)
     {
-        _writer = new WalFileWriter(repository, isDurable: false);
+        _writer = new WalFileWriter(repository, isDurable: BootIdentity.Current() is null);
         _spool = spool;
         _most = most;
         _idle = idle;
@@ -63,20 +65,21 @@ public sealed class WalPrefetcher
         {
             AskedSegment? before = null;
             List<WalSegmentName> window = [];
-            DateTime idleSince = DateTime.UtcNow;
+            var quiet = Stopwatch.StartNew();
             bool isAtEnd = false;
-            while (DateTime.UtcNow - idleSince < _idle)
+            while (quiet.Elapsed < _idle)
             {
                 if (_spool.Asked() is { } asked && asked != before)
                 {
-                    (before, idleSince, isAtEnd) = (asked, DateTime.UtcNow, false);
+                    (before, isAtEnd) = (asked, false);
+                    quiet.Restart();
                     window = WindowOf(asked);
                     _spool.Keep([asked.Segment, .. window, .. _running.Keys]);
                 }
                 isAtEnd |= await CollectAsync().ConfigureAwait(false);
                 if (!isAtEnd)
                     Start(window, stop.Token);
-                await Task.Delay(DateTime.UtcNow - idleSince < s_quiet ? s_glance : s_slowGlance, cancellationToken).ConfigureAwait(false);
+                await Task.Delay(quiet.Elapsed < s_quiet ? s_glance : s_slowGlance, cancellationToken).ConfigureAwait(false);
             }
         }
         finally

@@ -13,7 +13,7 @@ namespace PgBackup.Wal.Push;
 /// </summary>
 public sealed class WalPushAhead
 {
-    // New files are begun no later than this after the start: the server waits, and its shutdown with it.
+    // No longer than this after the start is anything stored ahead: the server waits, and its shutdown with it.
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
 
     private readonly BackupRepository _repository;
@@ -73,6 +73,9 @@ public sealed class WalPushAhead
         try
         {
             WalPushResult result = await asked.ConfigureAwait(false);
+            // The server's file is safe. It waits for what goes on, but not for a store that has stopped to answer.
+            TimeSpan rest = s_patience - Stopwatch.GetElapsedTime(start);
+            stop.CancelAfter(rest > TimeSpan.Zero ? rest : TimeSpan.Zero);
             await WorkAsync(ahead, start, stop.Token).ConfigureAwait(false);
             return result;
         }
@@ -183,17 +186,10 @@ public sealed class WalPushAhead
                 _receipts!.Write(path, stamp, result.Key, result.StoredSize.Bytes);
             return true;
         }
-        catch (PgBackupException error)
+        catch (Exception error)
         {
+            // Of any kind: only the file that was asked for may fail the push.
             _log.Verbose($"{Path.GetFileName(path)} was not stored ahead: {error.Message}");
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            _log.Verbose($"{Path.GetFileName(path)} cannot be remembered: {error.Message}");
-        }
-        catch (OperationCanceledException)
-        {
-            _log.Debug($"{Path.GetFileName(path)} was not stored ahead: stopped.");
         }
         return false;
     }

@@ -1,9 +1,9 @@
 using System.Globalization;
 using Microsoft.Win32.SafeHandles;
 using PgBackup.Platform;
+using PgBackup.Postgres.Files;
 using PgBackup.Postgres.WalRecords;
 using PgBackup.Repository;
-using PgBackup.Wal.Fetch;
 
 namespace PgBackup.Wal.Spool;
 
@@ -75,7 +75,7 @@ internal sealed class FetchSpool
     /// <summary>True while somebody fetches it: a part that a killed process left has nobody.</summary>
     public bool IsComing(WalSegmentName segment)
     {
-        if (!File.Exists(PathOf(segment) + WalFileWriter.TemporarySuffix))
+        if (!File.Exists(PathOf(segment) + LocalWalFile.PartSuffix))
             return false;
         using IDisposable? free = TryLock();
         return free is null;
@@ -97,12 +97,13 @@ internal sealed class FetchSpool
             if (WalContent.FindFault(file, head.AsSpan(0, read), RandomAccess.GetLength(handle), out header) is not null)
                 header = null;
         }
-        if (header is null)
+        // A repository may have become another cluster's, and this another's data directory: what was fetched before is of neither.
+        if (header is null || ControlFile.SystemIdentifierIn(DataDirectoryOf(destination)) is { } cluster && cluster != header.SystemIdentifier)
         {
             File.Delete(path);
             return null;
         }
-        string temporary = destination + WalFileWriter.TemporarySuffix;
+        string temporary = destination + LocalWalFile.PartSuffix;
         FileMove.Over(path, destination, temporary);
         File.Delete(temporary); // What a killed fetch may have left; nobody else would.
         return header;
@@ -118,6 +119,9 @@ internal sealed class FetchSpool
                 File.Delete(path);
         }
     }
+
+    // As PostgreSQL names it, relative to the data directory; pg_wal itself may be a link.
+    private static string DataDirectoryOf(string destination) => Path.GetDirectoryName(Path.GetDirectoryName(Path.GetFullPath(destination))!) ?? "/";
 
     private static void Replace(string path, string text)
     {

@@ -29,8 +29,14 @@ public sealed class WalSpool
     /// <param name="log">Where to say why there is none.</param>
     public static WalSpool? TryOpen(RepositorySettings settings, string walFolder, IOperationLog log)
     {
+        string? dataDirectory = DataDirectoryOf(walFolder);
         foreach (string root in RootsFor(settings.Wal))
         {
+            if (dataDirectory is not null && RealPath.Overlap(root, dataDirectory))
+            {
+                log.Verbose($"The folder '{root}' lies in the data directory, where backups and pg_rewind would meet it.");
+                continue;
+            }
             try
             {
                 MakePrivate(root);
@@ -53,6 +59,10 @@ public sealed class WalSpool
         MakePrivate(path);
         return path;
     }
+
+    // pg_wal may be a link out of it.
+    private static string? DataDirectoryOf(string walFolder) =>
+        Path.GetDirectoryName(Path.GetFullPath(walFolder)) is { } parent && File.Exists(Path.Combine(parent, "PG_VERSION")) ? parent : null;
 
     /// <summary>The folders that may hold spools, the preferred one first.</summary>
     private static IEnumerable<string> RootsFor(WalSettings settings)
