@@ -16,7 +16,7 @@ IDisposable[] registrations = [.. signals.Select(signal => PosixSignalRegistrati
 }))];
 try
 {
-    await (options.IsStore ? StoreRun.RunAsync(options, stop.Token) : options.IsDelta ? DeltaRun.RunAsync(options, stop.Token) : options.IsWal ? WalRun.RunAsync(options, stop.Token) : DirectoryRun.RunAsync(options, stop.Token));
+    await (options.IsStore ? StoreRun.RunAsync(options, stop.Token) : options.IsDelta ? DeltaRun.RunAsync(options, stop.Token) : options.IsWal ? WalRun.RunAsync(options, stop.Token) : options.IsLoss ? LossRun.RunAsync(options, stop.Token) : DirectoryRun.RunAsync(options, stop.Token));
     return 0;
 }
 catch (OperationCanceledException)
