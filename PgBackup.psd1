@@ -7,7 +7,7 @@
     Author                 = 'The PgBackup authors'
     CompanyName            = 'The PgBackup authors'
     Copyright              = '(c) The PgBackup authors. MIT licence.'
-    Description            = 'Keeps a PostgreSQL cluster recoverable: full base backups, continuous WAL archiving and point-in-time restore, in the repository format of WAL-G.'
+    Description            = 'Keeps a PostgreSQL cluster recoverable: full and delta base backups, continuous WAL archiving and streaming, and point-in-time restore, in the repository format of WAL-G.'
     PowerShellVersion      = '7.6'
     CompatiblePSEditions   = @('Core')
     FormatsToProcess       = @(
