@@ -34,6 +34,16 @@ public static partial class PgErrors
         "Bring the missing segments from wherever they still are (Push-PgWal). If they are lost, start once with -AllowGap, which goes on behind the gap, and take a full backup at once: "
         + "nothing after the gap can be restored without one.", segment, inner);
 
+    internal static PgBackupException WalPiecesMissing(string location, string segment, int end, int promised) => new(
+        "WalGapDetected", ErrorKind.InvalidData, ExitCodes.NothingFound,
+        $"Of the WAL segment {segment} the repository '{location}' holds pieces up to byte {promised}, but nothing from byte {end} on that leads there.",
+        "Bring the whole segment from wherever it still is (Push-PgWal), or restore to a point before the gap (-TargetLsn).", segment);
+
+    internal static PgBackupException WalPiecesAmbiguous(string location, string segment, IReadOnlyList<ulong> clusters) => new(
+        "WalClusterAmbiguous", ErrorKind.InvalidData, ExitCodes.Failed,
+        $"In the repository '{location}' {clusters.Count} clusters ({string.Join(", ", clusters)}) have pieces of a WAL segment {segment}, and the destination does not tell which one is meant.",
+        "Give a destination in pg_wal of the data directory that the segment is for: its global/pg_control tells the cluster.", segment);
+
     internal static PgBackupException WalAheadOfServer(string server, string location, TimelineId timeline, Lsn stored, Lsn served) => new(
         "WalAheadOfServer", ErrorKind.InvalidData, ExitCodes.Failed,
         $"The repository '{location}' holds WAL of timeline {timeline} up to {stored}, but the server {server} has it only up to {served}.",

@@ -17,13 +17,21 @@ public sealed class ArchivedWalSource(BackupRepository repository, WalInventory 
             return await repository.OpenDecodedAsync(key, cancellationToken).ConfigureAwait(false);
         if (inventory.TailOf(segment) is not { } tail)
             return null;
-        AssembledWal? pieces = await WalPieceReader.TryOpenAsync(repository, tail.SystemIdentifier, segment, OperationLog.None, cancellationToken).ConfigureAwait(false);
-        if (pieces is not null)
-            return pieces.Content;
+        PgBackupException? fault = null;
+        try
+        {
+            AssembledWal? pieces = await WalPieceReader.TryOpenAsync(repository, tail.SystemIdentifier, segment, OperationLog.None, cancellationToken).ConfigureAwait(false);
+            if (pieces is not null)
+                return pieces.Content;
+        }
+        catch (PgBackupException error) when (WalPieceReader.IsShort(error))
+        {
+            fault = error;
+        }
         // A receiver that has got on since the archive was listed has stored the whole segment before it deleted the pieces.
         if (WalFileName.TryParse(segment.ToString(), out WalFileName? file)
             && await WalArchive.FindAsync(repository, file, cancellationToken).ConfigureAwait(false) is [var whole, ..])
             return await repository.OpenDecodedAsync(whole.Object.Key, cancellationToken).ConfigureAwait(false);
-        throw PgErrors.ObjectNotFound(repository.Location, WalPiece.FolderOf(tail.SystemIdentifier, segment));
+        throw fault ?? PgErrors.ObjectNotFound(repository.Location, WalPiece.FolderOf(tail.SystemIdentifier, segment));
     }
 }

@@ -12,6 +12,13 @@ namespace PgBackup.Repository.Pieces;
 /// <param name="End">Where the log ends in it.</param>
 internal sealed record AssembledWal(FileStream Content, Lsn End);
 
+/// <summary>What the pieces of a segment hold of it.</summary>
+/// <param name="End">How many bytes from its start on could be read.</param>
+/// <param name="Promised">How many they hold by their names: where the one that reaches furthest ends.</param>
+/// <param name="Size">The segment size; null when nothing could be read.</param>
+/// <param name="Fault">Why the end lies before what is promised; null when it does not.</param>
+internal readonly record struct WalPiecePrefix(int End, int Promised, WalSegmentSize? Size, PgBackupException? Fault);
+
 /// <summary>Puts the pieces of a segment together, each verified as it is read.</summary>
 internal static class WalPieceReader
 {
@@ -20,17 +27,19 @@ internal static class WalPieceReader
     // A receiver that merges pieces deletes those that the merged one holds; each round means that it got on.
     private const int Listings = 8;
 
+    // A listing that is not of one instant may miss the merged piece and those that it replaced.
+    private const int GapListings = 3;
+
     /// <summary>
-    /// Writes the segment's beginning, as far as its pieces lead without a gap, into a file, from its first byte on; what lies behind in the file is cut off. Returns where it
-    /// ends and the segment size, or null when there is no beginning. A damaged piece is passed over for others that hold the same bytes; when none does, the log ends
-    /// before it, and when nothing at all can be read, why is thrown (<c>ObjectDamaged</c>, <c>EncryptionKeyInvalid</c>); <c>WalSpoolFailed</c> when the file cannot be written.
+    /// Writes the segment's beginning, as far as its pieces can be read without a gap, into a file, from its first byte on; what lies behind in the file is cut off. Null when
+    /// there are no pieces. A damaged piece is passed over for others that hold the same bytes. <c>WalSpoolFailed</c> when the file cannot be written.
     /// </summary>
-    public static async Task<(int End, WalSegmentSize Size)?> AssembleAsync(
+    public static async Task<WalPiecePrefix?> AssembleAsync(
         BackupRepository repository, ulong systemIdentifier, WalSegmentName segment, SafeFileHandle target, IOperationLog log, CancellationToken cancellationToken)
     {
-        int end = 0;
+        int end = 0, promised = 0;
         WalSegmentSize? size = null;
-        PgBackupException? failure = null;
+        PgBackupException? damage = null, vanished = null;
         var useless = new HashSet<string>(StringComparer.Ordinal);
         List<WalPiece>? pieces = null;
         for (int listings = 0; ;)
@@ -39,9 +48,15 @@ internal static class WalPieceReader
             {
                 listings++;
                 pieces = await WalPieces.ListAsync(repository, systemIdentifier, segment, cancellationToken).ConfigureAwait(false);
+                promised = pieces.Select(p => p.End).Append(promised).Max();
             }
             if (WalPieceCover.Next(pieces.Where(p => !useless.Contains(p.Object.Key)), end) is not { } piece)
-                break;
+            {
+                if (end >= promised || damage is not null || listings >= GapListings)
+                    break;
+                pieces = null;
+                continue;
+            }
             try
             {
                 WalSegmentSize told = await CopyAsync(repository, piece, target, end, size, cancellationToken).ConfigureAwait(false);
@@ -50,8 +65,9 @@ internal static class WalPieceReader
             }
             catch (PgBackupException error) when (error.Id == "ObjectNotFound")
             {
-                if (listings == Listings)
+                if (listings >= Listings)
                     throw PgErrors.ObjectChanged(repository.Location, piece.Object.Key, error);
+                vanished = error;
                 pieces = null;
             }
             catch (IOException error)
@@ -61,17 +77,23 @@ internal static class WalPieceReader
             catch (PgBackupException error) when (error.Id is "ObjectDamaged" or "EncryptionKeyInvalid")
             {
                 log.Warning($"The object '{piece.Object.Key}' cannot be used: {error.Message}");
-                failure ??= error;
+                damage ??= error;
                 useless.Add(piece.Object.Key);
             }
         }
         RandomAccess.SetLength(target, end);
-        return size is not null ? (end, size.Value) : failure is null ? null : throw failure;
+        if (promised == 0)
+            return null;
+        string folder = WalPiece.FolderOf(systemIdentifier, segment);
+        PgBackupException? fault = end >= promised ? null
+            : damage ?? (vanished is not null ? PgErrors.ObjectChanged(repository.Location, folder, vanished) : PgErrors.WalPiecesMissing(repository.Location, segment.ToString(), end, promised));
+        return new WalPiecePrefix(end, promised, size, fault);
     }
 
     /// <summary>
-    /// The segment as its pieces have it, filled up with zeros to its size as a server's own unfinished segment is; null when they have no beginning of it. The stream is a file
-    /// without a name, gone with it. Throws as <see cref="AssembleAsync"/>, and <c>WalSpoolFailed</c>.
+    /// The segment as its pieces have it, filled up with zeros to its size as a server's own unfinished segment is; null when they hold no WAL of it. The stream is a file
+    /// without a name, gone with it. When not all that the pieces' names promise can be read, why is thrown: <c>ObjectDamaged</c>, <c>EncryptionKeyInvalid</c>,
+    /// <c>ObjectChanged</c> (a receiver has got on, and may have stored the whole segment), <c>WalGapDetected</c>. <c>WalSpoolFailed</c> when there is no room.
     /// </summary>
     public static async Task<AssembledWal?> TryOpenAsync(
         BackupRepository repository, ulong systemIdentifier, WalSegmentName segment, IOperationLog log, CancellationToken cancellationToken)
@@ -80,12 +102,15 @@ internal static class WalPieceReader
         bool opened = false;
         try
         {
-            if (await AssembleAsync(repository, systemIdentifier, segment, file.SafeFileHandle, log, cancellationToken).ConfigureAwait(false) is not { } assembled
-                || assembled.End < WalPageHeader.LongSize)
+            if (await AssembleAsync(repository, systemIdentifier, segment, file.SafeFileHandle, log, cancellationToken).ConfigureAwait(false) is not { } held
+                || held.Promised < WalPageHeader.LongSize)
                 return null;
-            RandomAccess.SetLength(file.SafeFileHandle, assembled.Size.Bytes);
+            if (held.Fault is { } fault)
+                throw fault;
+            WalSegmentSize size = held.Size!.Value;
+            RandomAccess.SetLength(file.SafeFileHandle, size.Bytes);
             opened = true;
-            return new AssembledWal(file, assembled.Size.StartOf(segment.NumberFor(assembled.Size)) + (ulong)assembled.End);
+            return new AssembledWal(file, size.StartOf(segment.NumberFor(size)) + (ulong)held.End);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -97,6 +122,9 @@ internal static class WalPieceReader
                 await file.DisposeAsync().ConfigureAwait(false);
         }
     }
+
+    /// <summary>Whether an error says that pieces do not give all that they promise: then the whole segment may be there by now.</summary>
+    public static bool IsShort(PgBackupException error) => error.Id is "ObjectDamaged" or "EncryptionKeyInvalid" or "ObjectChanged" or "WalGapDetected";
 
     private static async Task<WalSegmentSize> CopyAsync(
         BackupRepository repository, WalPiece piece, SafeFileHandle target, int from, WalSegmentSize? known, CancellationToken cancellationToken)

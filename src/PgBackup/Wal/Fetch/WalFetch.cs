@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using PgBackup.Errors;
+using PgBackup.Postgres.Files;
 using PgBackup.Repository;
 using PgBackup.Repository.Pieces;
 
@@ -40,12 +41,19 @@ public static class WalFetch
         if (!WalFileName.TryParse(name, out WalFileName? file))
             throw PgErrors.WalFileNameInvalid(name);
         string target = Directory.Exists(destination) ? Path.Combine(destination, file.Name) : destination;
-        PgBackupException? failure = null, vanished = null;
+        PgBackupException? failure = null, vanished = null, torn = null;
         IReadOnlyList<ArchivedWalFile> found = await FindAsync(repository, file, cancellationToken).ConfigureAwait(false);
         if (!isAhead && found.Count == 0 && file.Kind == WalFileKind.Segment)
         {
-            if (await TryFetchPiecesAsync(writer, file, target, start, log, cancellationToken).ConfigureAwait(false) is { } result)
-                return result;
+            try
+            {
+                if (await TryFetchPiecesAsync(writer, file, target, start, log, cancellationToken).ConfigureAwait(false) is { } result)
+                    return result;
+            }
+            catch (PgBackupException error) when (WalPieceReader.IsShort(error))
+            {
+                torn = error;
+            }
             // A receiver may have stored the whole segment and deleted the pieces in between.
             found = await WalArchive.FindAsync(repository, file, cancellationToken).ConfigureAwait(false);
         }
@@ -73,11 +81,11 @@ public static class WalFetch
             }
         }
         // What could be opened has proven its key. For what could not, or is not there, the key is asked first: "not there" ends a recovery, a wrong key must not.
-        if (failure is null)
+        if ((failure ?? torn) is null)
             await RepositoryEncryption.ProveRecordedAsync(repository, cancellationToken).ConfigureAwait(false);
         else
             await RepositoryEncryption.ProveAsync(repository, cancellationToken).ConfigureAwait(false);
-        throw failure ?? vanished ?? PgErrors.WalSegmentNotFound(repository.Location, file.Name);
+        throw failure ?? vanished ?? torn ?? PgErrors.WalSegmentNotFound(repository.Location, file.Name);
     }
 
     private static async Task<IReadOnlyList<ArchivedWalFile>> FindAsync(BackupRepository repository, WalFileName file, CancellationToken cancellationToken)
@@ -98,10 +106,10 @@ public static class WalFetch
     {
         BackupRepository repository = writer.Repository;
         WalSegmentName segment = file.Segment!.Value;
-        foreach (ulong cluster in await WalPieces.ListClustersAsync(repository, cancellationToken).ConfigureAwait(false))
+        if (await FindClusterAsync(repository, segment, target, cancellationToken).ConfigureAwait(false) is not { } cluster)
+            return null;
+        if (await WalPieceReader.TryOpenAsync(repository, cluster, segment, log, cancellationToken).ConfigureAwait(false) is { } assembled)
         {
-            if (await WalPieceReader.TryOpenAsync(repository, cluster, segment, log, cancellationToken).ConfigureAwait(false) is not { } assembled)
-                continue;
             await using (assembled.Content.ConfigureAwait(false))
             {
                 string key = WalPiece.FolderOf(cluster, segment);
@@ -111,6 +119,34 @@ public static class WalFetch
             }
         }
         return null;
+    }
+
+    /// <summary>The cluster whose pieces are wanted: that of the data directory that the destination is in, else the only one that has pieces of the segment.</summary>
+    private static async Task<ulong?> FindClusterAsync(BackupRepository repository, WalSegmentName segment, string target, CancellationToken cancellationToken)
+    {
+        List<ulong> clusters = await WalPieces.ListClustersAsync(repository, cancellationToken).ConfigureAwait(false);
+        if (clusters.Count < 2)
+            return clusters.Count == 0 ? null : clusters[0];
+        // "pg_wal/RECOVERYXLOG", as the server names it.
+        string? pgWal = Path.GetDirectoryName(Path.GetFullPath(target));
+        if (pgWal is not null && Path.GetFileName(pgWal) == "pg_wal" && Path.GetDirectoryName(pgWal) is { } dataDirectory
+            && File.Exists(Path.Combine(dataDirectory, "global", "pg_control")))
+        {
+            ControlFile control = await ControlFile.ReadAsync(dataDirectory, cancellationToken).ConfigureAwait(false);
+            return clusters.Contains(control.SystemIdentifier) ? control.SystemIdentifier : null;
+        }
+        var holders = new List<ulong>();
+        foreach (ulong cluster in clusters)
+        {
+            if ((await WalPieces.ListAsync(repository, cluster, segment, cancellationToken).ConfigureAwait(false)).Count > 0)
+                holders.Add(cluster);
+        }
+        return holders.Count switch
+        {
+            0 => null,
+            1 => holders[0],
+            _ => throw PgErrors.WalPiecesAmbiguous(repository.Location, segment.ToString(), holders),
+        };
     }
 
     private static WalFetchResult Result(BackupRepository repository, WalFileName file, string target, long size, long start, string key, Lsn? end) => new()

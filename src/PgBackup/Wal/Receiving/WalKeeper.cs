@@ -204,8 +204,11 @@ internal sealed class WalKeeper : IDisposable
     private async Task<PieceLadder> TakeOverAsync(SegmentSpool spool, CancellationToken cancellationToken)
     {
         var ladder = new PieceLadder();
-        if (await WalPieceReader.AssembleAsync(_repository, _source.SystemIdentifier, spool.Name, spool.Handle, _log, cancellationToken).ConfigureAwait(false) is not { } held)
+        if (await WalPieceReader.AssembleAsync(_repository, _source.SystemIdentifier, spool.Name, spool.Handle, _log, cancellationToken).ConfigureAwait(false) is not { End: > 0 } held)
             return ladder;
+        // What is not held safely is received again.
+        if (held.Fault is { } fault)
+            _log.Warning($"The pieces of {spool.Name} can be used up to {spool.Start + (ulong)held.End} only; the rest is received again: {fault.Message}");
         spool.Resume(held.End);
         List<WalPiece> pieces = await WalPieces.ListAsync(_repository, _source.SystemIdentifier, spool.Name, cancellationToken).ConfigureAwait(false);
         // Those behind a gap hold what is not here yet.

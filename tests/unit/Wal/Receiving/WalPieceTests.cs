@@ -103,16 +103,21 @@ public sealed class WalPieceTests : IDisposable
     }
 
     [Fact]
-    public async Task WhatHasNoBeginningIsNotThere()
+    public async Task AGapBetweenPiecesIsTold()
     {
         await PutAsync(8192, 20_000);
-        Assert.Equal("WalSegmentNotFound", (await Assert.ThrowsAsync<PgBackupException>(() => FetchAsync())).Id);
+        Assert.Equal("WalGapDetected", (await Assert.ThrowsAsync<PgBackupException>(() => FetchAsync())).Id);
         await PutAsync(0, 8000);
-        Assert.Equal(Padded(8000), await FetchAsync());
+        Assert.Equal("WalGapDetected", (await Assert.ThrowsAsync<PgBackupException>(() => FetchAsync())).Id);
+        WalInventory inventory = await WalInventory.LoadAsync(_repository);
+        Assert.Equal(8000, inventory.TailOf(s_segment)!.Length);
+        Assert.Equal("WalGapDetected", (await Assert.ThrowsAsync<PgBackupException>(() => new ArchivedWalSource(_repository, inventory).OpenAsync(s_segment, CancellationToken.None))).Id);
+        await PutAsync(7000, 8500);
+        Assert.Equal(Padded(20_000), await FetchAsync());
     }
 
     [Fact]
-    public async Task ADamagedPieceEndsTheLogUnlessAnotherHoldsItsBytes()
+    public async Task ADamagedPieceIsToldUnlessAnotherHoldsItsBytes()
     {
         await PutAsync(0, 10_000);
         await PutAsync(10_000, 50_000);
@@ -120,7 +125,9 @@ public sealed class WalPieceTests : IDisposable
         string second = Objects().Single(path => path.Contains("00002710-", StringComparison.Ordinal));
         byte[] stored = File.ReadAllBytes(second);
         File.WriteAllBytes(second, stored.AsSpan(0, stored.Length - 5).ToArray());
-        Assert.Equal(Padded(10_000), await FetchAsync());
+        Assert.Equal("ObjectDamaged", (await Assert.ThrowsAsync<PgBackupException>(() => FetchAsync())).Id);
+        WalInventory inventory = await WalInventory.LoadAsync(_repository);
+        Assert.Equal("ObjectDamaged", (await Assert.ThrowsAsync<PgBackupException>(() => new ArchivedWalSource(_repository, inventory).OpenAsync(s_segment, CancellationToken.None))).Id);
 
         await PutAsync(9_000, 60_000);
         Assert.Equal(Padded(90_000), await FetchAsync());
@@ -133,7 +140,60 @@ public sealed class WalPieceTests : IDisposable
         await PutAsync(10_000, 20_000, content: WalSamples.SegmentBytes(WalSamples.Segment, Size, seed: 9));
         string second = Objects().Single(path => path.Contains("00002710-", StringComparison.Ordinal));
         File.Move(second, second.Replace("00002710-00004E20", "00002710-00004E21", StringComparison.Ordinal));
-        Assert.Equal(Padded(10_000), await FetchAsync());
+        Assert.Equal("ObjectDamaged", (await Assert.ThrowsAsync<PgBackupException>(() => FetchAsync())).Id);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task PiecesThatGoWhileTheyAreReadAreNoEndOfTheLog(bool wholeIsThere)
+    {
+        await PutAsync(0, 10_000);
+        await PutAsync(10_000, 50_000);
+        WalInventory inventory = await WalInventory.LoadAsync(_repository);
+        string whole = WalSamples.WriteFile(_folder.Combine("pg_wal"), WalSamples.Segment, _content);
+        // As a receiver does that finishes the segment, between one piece and the next.
+        var store = new StoreWithHook(_repository.Store, async key =>
+        {
+            if (!key.Contains("00002710-", StringComparison.Ordinal))
+                return;
+            if (wholeIsThere)
+                await WalPush.PushAsync(_repository, whole);
+            await WalPieces.DeleteAsync(_repository, await WalPieces.ListAsync(_repository, WalSamples.Cluster, s_segment, CancellationToken.None), CancellationToken.None);
+        });
+        var repository = new BackupRepository(store, null, CompressionMethod.Zstd);
+        if (!wholeIsThere)
+        {
+            PgBackupException error = await Assert.ThrowsAsync<PgBackupException>(() => FetchAsync(repository));
+            Assert.Equal("ObjectChanged", error.Id);
+            Assert.True(RestoreCommand.IsPassing(error));
+            return;
+        }
+        Assert.Equal(_content, await FetchAsync(repository));
+        foreach (string path in Directory.GetFiles(Path.Combine(_repository.Location, RepositoryLayout.WalFolder)))
+            File.Delete(path);
+        await PutAsync(0, 10_000);
+        await PutAsync(10_000, 50_000);
+        await using Stream? read = await new ArchivedWalSource(repository, inventory).OpenAsync(s_segment, CancellationToken.None);
+        using var copy = new MemoryStream();
+        await read!.CopyToAsync(copy);
+        Assert.Equal(_content, copy.ToArray());
+    }
+
+    [Fact]
+    public async Task PiecesOfTwoClustersAreNotMixedUp()
+    {
+        await PutAsync(0, 10_000, cluster: 1);
+        await PutAsync(0, 20_000);
+        Assert.Equal("WalClusterAmbiguous", (await Assert.ThrowsAsync<PgBackupException>(() => FetchAsync())).Id);
+    }
+
+    [Fact]
+    public async Task LessThanAPageHeaderIsNoTail()
+    {
+        await PutAsync(0, 39);
+        Assert.Null((await WalInventory.LoadAsync(_repository)).TailOf(s_segment));
+        Assert.Equal("WalSegmentNotFound", (await Assert.ThrowsAsync<PgBackupException>(() => FetchAsync())).Id);
     }
 
     [Fact]
@@ -192,7 +252,7 @@ public sealed class WalPieceTests : IDisposable
                 held.AsSpan(start, end - start).Fill(true);
             int expected = held.AsSpan().IndexOf(false);
             using SafeFileHandle target = File.OpenHandle(_folder.Combine("assembled"), FileMode.Create, FileAccess.ReadWrite);
-            (int End, WalSegmentSize)? assembled = WalPieceReader.AssembleAsync(
+            WalPiecePrefix? assembled = WalPieceReader.AssembleAsync(
                 repository, WalSamples.Cluster, s_segment, target, OperationLog.None, CancellationToken.None).GetAwaiter().GetResult();
             byte[] read = new byte[RandomAccess.GetLength(target)];
             RandomAccess.Read(target, read, 0);
