@@ -10,18 +10,15 @@ namespace PgBackup.PowerShell.Pipeline;
 /// </summary>
 internal static class ExitCodePolicy
 {
-    private static readonly Lock s_lock = new();
-    private static readonly HashSet<string> s_failed = new(StringComparer.Ordinal);
+    private static readonly OpenFailures s_open = new();
     private static readonly bool s_runsCommands = StartArguments.RunCommandsAndExit(Environment.GetCommandLineArgs());
 
-    /// <summary>Notes a failure of the command on its subject and sets the exit code.</summary>
+    /// <summary>Notes a failure of the command on its subject. The exit code is the worst of the failures that are open.</summary>
     public static void Failed(PSCmdlet cmdlet, string subject, int exitCode)
     {
         if (!s_runsCommands || RunsInsidePester())
             return;
-        lock (s_lock)
-            s_failed.Add(Key(cmdlet, subject));
-        cmdlet.Host.SetShouldExit(exitCode);
+        cmdlet.Host.SetShouldExit(s_open.Add(Key(cmdlet, subject), exitCode));
     }
 
     /// <summary>Sets the exit code of a script that Ctrl+C stopped; pwsh itself ends with 0 then.</summary>
@@ -32,14 +29,11 @@ internal static class ExitCodePolicy
             cmdlet.Host.SetShouldExit(ExitCodes.Interrupted);
     }
 
-    /// <summary>Notes a success: when it makes good the last of the failures, the exit code is 0 again.</summary>
+    /// <summary>Notes a success: it makes good a failure on the same subject, and when that was the last one, the exit code is 0 again.</summary>
     public static void Succeeded(PSCmdlet cmdlet, string subject)
     {
-        bool reset;
-        lock (s_lock)
-            reset = s_failed.Remove(Key(cmdlet, subject)) && s_failed.Count == 0;
-        if (reset)
-            cmdlet.Host.SetShouldExit(0);
+        if (s_open.Remove(Key(cmdlet, subject)) is { } worst)
+            cmdlet.Host.SetShouldExit(worst);
     }
 
     private static string Key(PSCmdlet cmdlet, string subject) => $"{cmdlet.MyInvocation.MyCommand.Name}\n{subject}";

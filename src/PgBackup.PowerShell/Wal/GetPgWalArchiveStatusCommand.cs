@@ -17,7 +17,8 @@ public sealed class GetPgWalArchiveStatusCommand : PgServerCmdlet
     private static readonly WalArchiveThresholds s_default = new();
     private ServerConnectionSettings _server = null!;
     private RepositorySettings? _settings;
-    private int _worst;
+    private string _subject = "";
+    private int _code;
 
     /// <summary>More finished files than this waiting to be archived are a backlog; and so many segments the repository may be behind.</summary>
     [Parameter]
@@ -61,6 +62,8 @@ public sealed class GetPgWalArchiveStatusCommand : PgServerCmdlet
     /// <inheritdoc/>
     protected override void Prepare()
     {
+        _code = ExitCodes.Success;
+        _subject = "";
         _server = ResolveServer();
         try
         {
@@ -70,10 +73,37 @@ public sealed class GetPgWalArchiveStatusCommand : PgServerCmdlet
         {
             _settings = null; // The server alone has much to say.
         }
+        _subject = $"{_server.Describe()}\n{_settings?.Location}\n{Probe}";
     }
 
     /// <inheritdoc/>
     protected override async Task RunAsync(IPipeline pipeline, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await LookAsync(pipeline, cancellationToken);
+        }
+        catch (PgBackupException error) when (MyInvocation.ExpectingInput)
+        {
+            // One of several servers: the others are looked at all the same.
+            _code = error.ExitCode;
+            await pipeline.WriteErrorAsync(error);
+        }
+    }
+
+    /// <inheritdoc/>
+    private protected override void OnSuccess()
+    {
+        if (_code != ExitCodes.Success)
+            ExitCodePolicy.Failed(this, _subject, _code);
+        else
+            ExitCodePolicy.Succeeded(this, _subject);
+    }
+
+    private protected override void OnFailure(Exception error) => ExitCodePolicy.Failed(
+        this, _subject, error is PgBackupException known ? known.ExitCode : _code != ExitCodes.Success ? _code : ExitCodes.Failed);
+
+    private async Task LookAsync(IPipeline pipeline, CancellationToken cancellationToken)
     {
         await using ServerSession session = await ServerSession.OpenMaintenanceAsync(_server, cancellationToken);
         BackupRepository? repository = _settings is null ? null : BackupRepository.Open(_settings);
@@ -88,22 +118,9 @@ public sealed class GetPgWalArchiveStatusCommand : PgServerCmdlet
             Timeout = Timeout,
         };
         WalArchiveStatus status = await WalArchiveStatusReader.ReadAsync(session, repository, options, cancellationToken);
-        // Of several servers the worst one counts; 14 stands above 3.
-        _worst = Math.Max(_worst, ExitCodeOf(status.Status));
+        _code = ExitCodeOf(status.Status);
         await pipeline.WriteObjectAsync(status);
     }
-
-    /// <inheritdoc/>
-    private protected override void OnSuccess()
-    {
-        if (_worst != ExitCodes.Success)
-            ExitCodePolicy.Failed(this, _server.Describe(), _worst);
-        else
-            ExitCodePolicy.Succeeded(this, _server.Describe());
-    }
-
-    private protected override void OnFailure(Exception error) =>
-        ExitCodePolicy.Failed(this, _server?.Describe() ?? "", error is PgBackupException known ? known.ExitCode : ExitCodes.Failed);
 
     private static int ExitCodeOf(WalArchiveHealth health) => health switch
     {

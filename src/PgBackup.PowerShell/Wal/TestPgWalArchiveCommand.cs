@@ -23,6 +23,7 @@ public sealed class TestPgWalArchiveCommand : PgServerCmdlet
     private RepositorySettings _settings = null!;
     private ServerConnectionSettings? _server;
     private WalCheckOptions _options = null!;
+    private string _subject = "";
     private int _failed;
 
     /// <summary>From the start of this backup on, in place of the oldest one.</summary>
@@ -88,11 +89,16 @@ public sealed class TestPgWalArchiveCommand : PgServerCmdlet
     protected override void Prepare()
     {
         _failed = 0;
+        _server = null;
+        _subject = "";
         _settings = ResolveRepository();
+        // What it was about: a check that looks at less does not make good what another has found.
+        _subject = $"{ParameterSetName}\n{_settings.Location}";
         if (ParameterSetName != CheckSet)
             return;
         if (s_serverParameters.Any(MyInvocation.BoundParameters.ContainsKey))
             _server = ResolveServer();
+        _subject = string.Join('\n', _subject, _server?.Describe(), Name, From, Timeline, Level, Newest, Since, MaxDelayed);
         WalCheckOptions said = WalCheckOptions.FromEnvironment(Environment.GetEnvironmentVariable);
         _options = said with
         {
@@ -117,15 +123,17 @@ public sealed class TestPgWalArchiveCommand : PgServerCmdlet
     /// <inheritdoc/>
     private protected override void OnSuccess()
     {
+        if (ParameterSetName != CheckSet || (Quiet && _failed > 0))
+            return;
         if (_failed == 0)
-            ExitCodePolicy.Succeeded(this, _settings.Location);
-        else if (!Quiet)
-            ExitCodePolicy.Failed(this, _settings.Location, ExitCodes.VerificationFailed);
+            ExitCodePolicy.Succeeded(this, _subject);
+        else
+            ExitCodePolicy.Failed(this, _subject, ExitCodes.VerificationFailed);
     }
 
     // With -ErrorAction Stop the error of a path ends the pipeline.
     private protected override void OnFailure(Exception error) => ExitCodePolicy.Failed(
-        this, _settings?.Location ?? "", error is PgBackupException known ? known.ExitCode : _failed > 0 ? ExitCodes.VerificationFailed : ExitCodes.Failed);
+        this, _subject, error is PgBackupException known ? known.ExitCode : _failed > 0 ? ExitCodes.VerificationFailed : ExitCodes.Failed);
 
     private async Task CheckAsync(BackupRepository repository, IPipeline pipeline, CancellationToken cancellationToken)
     {

@@ -20,12 +20,13 @@ internal static class ArchiverRules
             return;
         }
         TimeSpan waits = ready.Oldest is { } oldest ? server.Now - oldest : TimeSpan.Zero;
-        if (waits > thresholds.MaxAge && server.IsStandingStill)
+        TimeSpan idle = server.Now - server.IdleSince ?? TimeSpan.Zero;
+        if (idle > thresholds.MaxAge)
         {
             // With failures the reason stands above. Without any the command has not come back.
             verdict.Fail(server.IsFailing
-                ? $"Nothing was archived for {Spell.Span(waits)}; {Spell.Count(ready.Count, "finished file")} wait in pg_wal."
-                : $"Nothing was archived for {Spell.Span(waits)}, and no attempt failed; {Spell.Count(ready.Count, "finished file")} wait: archive_command hangs, or the archiver does not run. Look for the process 'archiver' of the server and what it started.");
+                ? $"Nothing was archived for {Spell.Span(idle)}; {Spell.Count(ready.Count, "finished file")} wait in pg_wal."
+                : $"Nothing was archived for {Spell.Span(idle)}, and no attempt failed; {Spell.Count(ready.Count, "finished file")} wait: archive_command hangs, or the archiver does not run. Look for the process 'archiver' of the server and what it started.");
         }
         else if (waits > thresholds.MaxAge)
         {

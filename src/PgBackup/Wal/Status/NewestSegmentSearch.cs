@@ -19,6 +19,9 @@ internal sealed class NewestSegmentSearch
         _server = server;
     }
 
+    /// <summary>Whether the archive may be listed where no name was found; not where pieces tell that its first whole segment is to come.</summary>
+    public bool MayList { get; init; } = true;
+
     /// <summary>How many names were asked for.</summary>
     public int Questions => _asked.Count;
 
@@ -38,7 +41,7 @@ internal sealed class NewestSegmentSearch
                 return await BetweenAsync(start - step, absent, cancellationToken).ConfigureAwait(false);
             absent = start - step;
         }
-        return await ByListingAsync(cancellationToken).ConfigureAwait(false);
+        return !MayList ? null : await ByListingAsync(cancellationToken).ConfigureAwait(false);
     }
 
     private async Task<ArchivedWalFile?> ForwardsAsync(long present, long end, CancellationToken cancellationToken)

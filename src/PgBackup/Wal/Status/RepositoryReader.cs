@@ -1,6 +1,7 @@
 using PgBackup.Errors;
 using PgBackup.Postgres.WalRecords;
 using PgBackup.Repository;
+using PgBackup.Repository.Pieces;
 using PgBackup.Storage;
 
 namespace PgBackup.Wal.Status;
@@ -20,11 +21,16 @@ internal static class RepositoryReader
             bool? holdsLast = WalFileName.TryParse(server.Archiver.LastArchived, out WalFileName? last)
                 ? (await WalArchive.FindAsync(repository, last, cancellationToken).ConfigureAwait(false)).Count > 0
                 : null;
-            ArchivedWalFile? newest = await new NewestSegmentSearch(repository, server).FindAsync(cancellationToken).ConfigureAwait(false);
+            // The pieces first: a receiver that gets on meanwhile stores the whole segment before it deletes them.
+            WalTail? tail = await NewestTailAsync(repository, server, cancellationToken).ConfigureAwait(false);
+            var search = new NewestSegmentSearch(repository, server) { MayList = tail is null };
+            ArchivedWalFile? newest = await search.FindAsync(cancellationToken).ConfigureAwait(false);
             return facts with
             {
                 HoldsLastArchived = holdsLast,
                 Newest = newest?.File.Segment,
+                Tail = tail is null || newest?.File.Segment?.CompareTo(tail.Segment) >= 0 ? null : tail,
+                TimelineStart = newest is null && tail is null ? await TimelineStartAsync(repository, server.Timeline, cancellationToken).ConfigureAwait(false) : null,
                 NewestProblem = newest is { } found ? await FindProblemAsync(repository, found, server.SystemIdentifier, cancellationToken).ConfigureAwait(false) : null,
                 OldestBackupWithoutWal = await OldestBackupWithoutWalAsync(repository, server.SegmentSize, cancellationToken).ConfigureAwait(false),
             };
@@ -34,6 +40,23 @@ internal static class RepositoryReader
             return facts with { Problem = $"{error.Message} {error.Hint}" };
         }
     }
+
+    /// <summary>What pieces hold of the newest segment that has any: few objects, of segments that are not whole yet.</summary>
+    private static async Task<WalTail?> NewestTailAsync(BackupRepository repository, ServerFacts server, CancellationToken cancellationToken)
+    {
+        var pieces = new List<WalPiece>();
+        await foreach (WalPiece piece in WalPieces.ListAsync(repository, server.SystemIdentifier, cancellationToken).ConfigureAwait(false))
+        {
+            if (piece.Segment.Timeline == server.Timeline)
+                pieces.Add(piece);
+        }
+        return pieces.GroupBy(p => p.Segment).Select(WalTail.Of).OfType<WalTail>().OrderBy(t => t.Segment).LastOrDefault();
+    }
+
+    private static async Task<Lsn?> TimelineStartAsync(BackupRepository repository, TimelineId timeline, CancellationToken cancellationToken) =>
+        timeline != TimelineId.First && await WalArchive.ReadHistoryAsync(repository, timeline, cancellationToken).ConfigureAwait(false) is { Switches: [.., var last] }
+            ? last.SwitchPoint
+            : null;
 
     /// <summary>Opens the object, decodes it to its end and looks at its first page. Says what is wrong; null when nothing is.</summary>
     public static async Task<string?> FindProblemAsync(BackupRepository repository, ArchivedWalFile item, ulong cluster, CancellationToken cancellationToken)

@@ -3,6 +3,9 @@ namespace PgBackup.Wal.Status;
 /// <summary>What the repository holds, and whether it fits what the server says.</summary>
 internal static class RepositoryRules
 {
+    // A receiver stores within seconds.
+    private static readonly TimeSpan s_momentary = TimeSpan.FromSeconds(30);
+
     public static void Apply(WalArchiveFacts facts, WalArchiveThresholds thresholds, WalVerdict verdict)
     {
         ServerFacts server = facts.Server;
@@ -32,8 +35,9 @@ internal static class RepositoryRules
         if (facts.LagSegments is not { } lag)
             return;
         ServerFacts server = facts.Server;
-        WalSegmentName newest = facts.Repository!.Newest!.Value;
-        string behind = $"the repository ends with {newest}, {Spell.Count(lag, "segment")} behind the server";
+        RepositoryFacts repository = facts.Repository!;
+        WalSegmentName newest = repository.Arrived!.Value;
+        string behind = $"the repository ends {(repository.Tail is null ? "with" : "within")} {newest}, {Spell.Count(lag, "segment")} behind the server";
         if (server.IsArchiving)
         {
             // archive_mode = always: the standby's log ends where its primary's does, but the archiver sees only what was replayed.
@@ -44,9 +48,29 @@ internal static class RepositoryRules
         {
             verdict.Fail($"This standby does not archive, and {behind}. Run Get-PgWalArchiveStatus at the primary.");
         }
-        else if (lag > thresholds.MaxBacklog && facts.Method == WalArchiveMethod.Streaming)
+        else if (server.IsStandby)
+        {
+            if (facts.BeyondSince is { } late && server.Now - late > thresholds.MaxAge)
+                verdict.Fail($"This standby does not archive, and {behind}: it has had more than the repository for {Spell.Span(server.Now - late)}. Run Get-PgWalArchiveStatus at the primary.");
+        }
+        else if (facts.Method != WalArchiveMethod.Streaming)
+        {
+            return;
+        }
+        else if (lag > thresholds.MaxBacklog)
         {
             verdict.Fail($"archive_mode is off, and {behind}: whoever is connected with a slot does not stream into this repository, or does not keep up. Look at Receivers, start Receive-PgWal, or run Enable-PgWalArchiving.");
+        }
+        else if (facts.BeyondSince is { } since && server.Now - since > s_momentary)
+        {
+            TimeSpan beyond = server.Now - since;
+            string words = $"archive_mode is off, and the repository ends at {facts.End}, {new ByteSize(facts.Lag ?? 0)} behind the server, which has been beyond that for {Spell.Span(beyond)}: "
+                + "the receiver does not run, or cannot store. Look at what Receive-PgWal writes and at Receivers.";
+            // Nothing new for so long, and the server had more: not yet for so long, as far as it can be seen.
+            if (beyond > thresholds.MaxAge)
+                verdict.Fail(words);
+            else if (repository.Tail is { } tail && server.Now - tail.Modified > thresholds.MaxAge)
+                verdict.Warn(words);
         }
     }
 }

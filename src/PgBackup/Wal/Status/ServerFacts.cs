@@ -23,6 +23,9 @@ internal sealed record ServerFacts
     /// <summary>Where the last checkpoint's recovery begins: WAL from here on is never removed.</summary>
     public required Lsn RedoLsn { get; init; }
 
+    /// <summary>When that checkpoint began, with the server's log at <see cref="RedoLsn"/>.</summary>
+    public required DateTimeOffset RedoTime { get; init; }
+
     public required WalSegmentSize SegmentSize { get; init; }
 
     public required ArchiverFacts Archiver { get; init; }
@@ -35,6 +38,14 @@ internal sealed record ServerFacts
 
     public required long? WalBytes { get; init; }
 
+    /// <summary>The segments in pg_wal; null when the role may not see them.</summary>
+    public required IReadOnlyList<WalFileFacts>? WalFiles { get; init; }
+
+    /// <summary>
+    /// Whether a receiver is connected whose application_name is its slot's name, as Receive-PgWal's is; null when the role may not see who receives. A standby can be named so, too.
+    /// </summary>
+    public bool? HasMarkedReceiver => Receivers is null ? null : Receivers.Any(r => r.SlotName is { } slot && slot == r.Name);
+
     public WalSegmentName CurrentSegment => WalSegmentName.Containing(Timeline, CurrentLsn, SegmentSize);
 
     /// <summary>Whether this server's archiver runs: a standby's does for archive_mode = always only.</summary>
@@ -43,9 +54,17 @@ internal sealed record ServerFacts
     /// <summary>The last attempt failed, and what it was for still waits.</summary>
     public bool IsFailing => Archiver.LastFailedTime is { } failed && !(Archiver.LastArchivedTime > failed) && Ready?.Count != 0;
 
+    /// <summary>Since when nothing was archived though files wait; null when none does.</summary>
+    public DateTimeOffset? IdleSince => Ready is not { Count: > 0, Oldest: { } oldest } ? null : Archiver.LastArchivedTime > oldest ? Archiver.LastArchivedTime : oldest;
+
     /// <summary>Files wait, and nothing was archived since the oldest of them began to.</summary>
     public bool IsStandingStill => Ready is { Count: > 0, Oldest: { } oldest } && !(Archiver.LastArchivedTime > oldest);
 }
+
+/// <summary>A segment in pg_wal.</summary>
+/// <param name="Segment">Which one.</param>
+/// <param name="Written">When it was last written; of one that lies before the server's end: when it was finished, at the latest.</param>
+internal readonly record struct WalFileFacts(WalSegmentName Segment, DateTimeOffset Written);
 
 /// <summary>pg_stat_archiver.</summary>
 internal sealed record ArchiverFacts(

@@ -18,7 +18,7 @@ internal static class ServerReader
                CASE WHEN r THEN coalesce((SELECT received_tli FROM pg_stat_wal_receiver), (SELECT timeline_id FROM pg_control_checkpoint()))::text
                     ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END,
                r, pg_size_bytes(current_setting('wal_segment_size')), clock_timestamp(), (SELECT system_identifier FROM pg_control_system()),
-               (SELECT redo_lsn::text FROM pg_control_checkpoint())
+               (SELECT redo_lsn::text FROM pg_control_checkpoint()), (SELECT checkpoint_time FROM pg_control_checkpoint())
         FROM (SELECT pg_is_in_recovery() AS r) AS s
         """;
 
@@ -39,6 +39,7 @@ internal static class ServerReader
         List<SlotRow> slots = await session.QueryAsync(SlotRow.Query(session.MajorVersion), SlotRow.Read, cancellationToken).ConfigureAwait(false);
         List<ReceiverRow> receivers = await session.QueryAsync(ReceiverRow.Query, ReceiverRow.Read, cancellationToken).ConfigureAwait(false);
         // To a role without pg_read_all_stats the rows are there, and empty.
+        List<WalFileRow>? files = await TryListAsync(session, "SELECT name, size, modification FROM pg_ls_waldir()", WalFileRow.Read, cancellationToken).ConfigureAwait(false);
         bool hidden = receivers.Exists(r => r.State is null);
         return new ServerFacts
         {
@@ -51,14 +52,15 @@ internal static class ServerReader
             Timeline = position.Timeline,
             CurrentLsn = position.Lsn,
             RedoLsn = position.Redo,
+            RedoTime = position.RedoTime,
             SegmentSize = position.SegmentSize,
             Archiver = archiver,
             Ready = await TryAsync(session, Ready, row => new ReadyFacts(row.GetInt32(0), Time(row, 1), Time(row, 2)), cancellationToken, archiver.LastFailed ?? "")
                 .ConfigureAwait(false),
             Slots = [.. slots.Select(s => s.ToStatus(position.Lsn, receivers))],
             Receivers = hidden ? null : [.. receivers.Select(r => r.ToStatus(position.Lsn, slots))],
-            WalBytes = (await TryAsync(session, "SELECT coalesce(sum(size), 0)::bigint FROM pg_ls_waldir()", row => new Number(row.GetInt64(0)), cancellationToken)
-                .ConfigureAwait(false))?.Value,
+            WalBytes = files?.Sum(f => f.Size),
+            WalFiles = files is null ? null : [.. files.Where(f => f.Segment is not null).Select(f => new WalFileFacts(f.Segment!.Value, f.Written))],
         };
     }
 
@@ -74,11 +76,15 @@ internal static class ServerReader
 
     private static async Task<T?> TryAsync<T>(
         ServerSession session, string sql, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken, params object[] parameters)
-        where T : class
+        where T : class =>
+        (await TryListAsync(session, sql, read, cancellationToken, parameters).ConfigureAwait(false))?[0];
+
+    private static async Task<List<T>?> TryListAsync<T>(
+        ServerSession session, string sql, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken, params object[] parameters)
     {
         try
         {
-            return (await session.QueryAsync(sql, read, cancellationToken, parameters).ConfigureAwait(false))[0];
+            return await session.QueryAsync(sql, read, cancellationToken, parameters).ConfigureAwait(false);
         }
         catch (PgBackupException error) when (error.Id == "InsufficientPrivilege")
         {
@@ -89,9 +95,13 @@ internal static class ServerReader
     private static ArchiverFacts ReadArchiver(NpgsqlDataReader row) =>
         new(row.GetInt64(0), Text(row, 1), Time(row, 2), row.GetInt64(3), Text(row, 4), Time(row, 5), Time(row, 6));
 
-    private sealed record Number(long Value);
+    private readonly record struct WalFileRow(WalSegmentName? Segment, long Size, DateTimeOffset Written)
+    {
+        public static WalFileRow Read(NpgsqlDataReader row) => new(
+            WalSegmentName.TryParse(row.GetString(0), out WalSegmentName name) ? name : null, row.GetInt64(1), row.GetFieldValue<DateTimeOffset>(2));
+    }
 
-    private sealed record PositionRow(Lsn Lsn, TimelineId Timeline, bool IsStandby, WalSegmentSize SegmentSize, DateTimeOffset Now, ulong SystemIdentifier, Lsn Redo)
+    private sealed record PositionRow(Lsn Lsn, TimelineId Timeline, bool IsStandby, WalSegmentSize SegmentSize, DateTimeOffset Now, ulong SystemIdentifier, Lsn Redo, DateTimeOffset RedoTime)
     {
         public static PositionRow Read(NpgsqlDataReader row)
         {
@@ -99,7 +109,7 @@ internal static class ServerReader
             uint timeline = uint.Parse(row.GetString(1), standby ? NumberStyles.None : NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
             return new(
                 Lsn.Parse(row.GetString(0)), new TimelineId(timeline), standby, new WalSegmentSize((int)row.GetInt64(3)),
-                row.GetFieldValue<DateTimeOffset>(4), unchecked((ulong)row.GetInt64(5)), Lsn.Parse(row.GetString(6)));
+                row.GetFieldValue<DateTimeOffset>(4), unchecked((ulong)row.GetInt64(5)), Lsn.Parse(row.GetString(6)), row.GetFieldValue<DateTimeOffset>(7));
         }
     }
 }

@@ -11,6 +11,8 @@ internal static class SettingRules
             JudgeCommand(server, verdict);
         else if (facts.Method == WalArchiveMethod.None)
             JudgeOff(facts, verdict);
+        else if (facts.Method == WalArchiveMethod.Streaming)
+            JudgeStreaming(facts, verdict);
         if (settings.IsArchiving && settings.ArchiveTimeout == TimeSpan.Zero && !server.IsStandby)
             verdict.Warn("archive_timeout is 0: in quiet hours a segment may wait for days before it is archived. ALTER SYSTEM SET archive_timeout = '60s', then SELECT pg_reload_conf().");
         foreach (string name in (ReadOnlySpan<string>)["wal_level", "archive_mode"])
@@ -41,6 +43,22 @@ internal static class SettingRules
             verdict.Warn($"archive_command is '{command}': neither %p nor %f stands in it, so that it cannot know which file to archive. Run Enable-PgWalArchiving.");
     }
 
+    // Of several slots that are in use none says whether it is the receiver's: a standby's hides that the receiver has died.
+    private static void JudgeStreaming(WalArchiveFacts facts, WalVerdict verdict)
+    {
+        ServerFacts server = facts.Server;
+        string none = "no receiver is connected whose application_name is its slot's name, as Receive-PgWal's is";
+        foreach (WalSlotStatus slot in server.Slots.Where(s => s.IsPhysical && !s.IsActive && !s.IsLost))
+        {
+            if (server.HasMarkedReceiver == false)
+                verdict.Fail($"archive_mode is off, nobody is connected with the slot '{slot.Name}', and {none}. Start the receiver again; drop the slot if nobody needs it: SELECT pg_drop_replication_slot('{slot.Name}').");
+            else
+                verdict.Warn($"archive_mode is off, and nobody is connected with the slot '{slot.Name}'. If it is the receiver's, start Receive-PgWal again; drop it if nobody needs it: SELECT pg_drop_replication_slot('{slot.Name}').");
+        }
+        if (facts.Repository?.Tail is not null && server.HasMarkedReceiver == false && !server.Slots.Any(s => s.IsPhysical && !s.IsActive && !s.IsLost))
+            verdict.Fail($"archive_mode is off, the repository ends with what Receive-PgWal has stored, and {none}. Start it again.");
+    }
+
     private static void JudgeOff(WalArchiveFacts facts, WalVerdict verdict)
     {
         ServerFacts server = facts.Server;
@@ -49,14 +67,17 @@ internal static class SettingRules
             // The primary archives. Whether it does shows in the repository.
             if (facts.Repository is null)
                 verdict.Off("This standby does not archive; its primary has to (a standby does with archive_mode = always only). Ask there, or give -Repository to see what has arrived.");
-            else if (facts.Repository is { Newest: null, Problem: null })
+            else if (facts.Repository is { Arrived: null, Problem: null, TimelineStart: { } start }
+                && server.SegmentSize.SegmentNumberOf(start) == server.SegmentSize.SegmentNumberOf(server.CurrentLsn))
+                verdict.Warn($"The repository holds no segment of timeline {server.Timeline} yet, whose first one is not finished. Run Get-PgWalArchiveStatus at the primary, which has to archive (this is a standby).");
+            else if (facts.Repository is { Arrived: null, Problem: null })
                 verdict.Fail($"The repository holds no segment of timeline {server.Timeline}: the primary, which has to archive (this is a standby), does not. Run Get-PgWalArchiveStatus there.");
         }
         else if (server.Settings["archive_mode"] is { PendingRestart: true })
         {
             verdict.Off("archive_mode is off until the server is restarted.");
         }
-        else if (facts.Repository?.Newest is not null && server.Slots.FirstOrDefault(s => s.IsPhysical && !s.IsActive && !s.IsLost) is { } slot)
+        else if (facts.Repository?.Arrived is not null && server.Slots.FirstOrDefault(s => s.IsPhysical && !s.IsActive && !s.IsLost) is { } slot)
         {
             verdict.Fail($"archive_mode is off, and nobody is connected with the slot '{slot.Name}': no WAL reaches the repository. Start the receiver again, or run Enable-PgWalArchiving.");
         }

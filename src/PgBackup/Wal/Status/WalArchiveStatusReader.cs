@@ -18,10 +18,12 @@ public static class WalArchiveStatusReader
         ProbeFacts? probe = options.Probe ? await WalProbe.RunAsync(session, repository, options.Timeout, cancellationToken).ConfigureAwait(false) : null;
         // The server before the repository, which then has what the server says, and more.
         ServerFacts server = await ServerReader.ReadAsync(session, cancellationToken).ConfigureAwait(false);
+        (long? growth, bool isBrief) = await GrowthAsync(session, server, options.Interval, cancellationToken).ConfigureAwait(false);
         var facts = new WalArchiveFacts
         {
             Server = server,
-            Growth = await GrowthAsync(session, server, options.Interval, cancellationToken).ConfigureAwait(false),
+            Growth = growth,
+            IsGrowthBrief = isBrief,
             Disk = await DiskReader.ReadAsync(session, server.Settings, cancellationToken).ConfigureAwait(false),
             Repository = repository is null ? null : await RepositoryReader.ReadAsync(repository, server, cancellationToken).ConfigureAwait(false),
             Probe = probe,
@@ -29,16 +31,16 @@ public static class WalArchiveStatusReader
         return Describe(facts, WalArchiveJudge.Judge(facts, options.Thresholds));
     }
 
-    private static async Task<long?> GrowthAsync(ServerSession session, ServerFacts server, TimeSpan interval, CancellationToken cancellationToken)
+    private static async Task<(long? Growth, bool IsBrief)> GrowthAsync(ServerSession session, ServerFacts server, TimeSpan interval, CancellationToken cancellationToken)
     {
         if (BacklogGrowth.FromOneLook(server) is { } growth)
-            return growth;
+            return (growth, false);
         if (interval <= TimeSpan.Zero || !BacklogGrowth.NeedsSecondLook(server))
-            return null;
+            return (null, false);
         WalMoment first = await ServerReader.ReadMomentAsync(session, cancellationToken).ConfigureAwait(false);
         await Task.Delay(interval, cancellationToken).ConfigureAwait(false);
         WalMoment second = await ServerReader.ReadMomentAsync(session, cancellationToken).ConfigureAwait(false);
-        return BacklogGrowth.FromTwoLooks(server, first, second);
+        return (BacklogGrowth.FromTwoLooks(server, first, second), true);
     }
 
     private static WalArchiveStatus Describe(WalArchiveFacts facts, WalVerdict verdict)
@@ -74,8 +76,8 @@ public static class WalArchiveStatusReader
             Timeline = server.Timeline,
             CurrentLsn = server.CurrentLsn,
             CurrentSegment = server.CurrentSegment,
-            NewestSegment = facts.Repository?.Newest,
-            IsNewestReadable = facts.Repository?.Newest is null ? null : facts.Repository.NewestProblem is null,
+            NewestSegment = facts.Repository?.Arrived,
+            IsNewestReadable = facts.Repository is not { Newest: not null, Tail: null } ? null : facts.Repository.NewestProblem is null,
             LagSegments = facts.LagSegments,
             Lag = Size(facts.Lag),
             Slots = server.Slots.ToArray(),

@@ -32,12 +32,14 @@ internal static class StatusSamples
         Timeline = TimelineId.First,
         CurrentLsn = new Lsn(0x9123456),
         RedoLsn = new Lsn(0x8900000),
+        RedoTime = Now.AddMinutes(-2),
         SegmentSize = WalSegmentSize.Default,
         Archiver = new ArchiverFacts(8, Last, Now.AddSeconds(-20), 0, null, null, Now.AddDays(-30)),
         Ready = new ReadyFacts(0, null, null),
         Slots = [],
         Receivers = [],
         WalBytes = 5 << 24,
+        WalFiles = [],
     };
 
     public static RepositoryFacts Archive => new() { Location = "/repo", HoldsLastArchived = true, Newest = WalSegmentName.Parse(Last) };

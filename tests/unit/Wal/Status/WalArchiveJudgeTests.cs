@@ -1,5 +1,6 @@
 using FsCheck;
 using FsCheck.Fluent;
+using PgBackup.Repository;
 using PgBackup.Wal;
 using PgBackup.Wal.Status;
 using static PgBackup.Tests.Wal.Status.StatusSamples;
@@ -185,6 +186,88 @@ public sealed class WalArchiveJudgeTests
         Assert.Equal(WalArchiveHealth.Warning, Judge(Facts with { Probe = new ProbeFacts(null, null, "It may not.") }).Status);
     }
 
+    [Fact]
+    public void AReceiverThatDiedIsSeenThoughAStandbyStreamsOn()
+    {
+        WalArchiveFacts off = Streaming([Slot("standby1"), Slot("pgbackup", active: false)], [Receiver(0, "standby1")]);
+        WalVerdict dead = Judge(off);
+        Assert.Equal(WalArchiveHealth.Failure, dead.Status);
+        Assert.Contains("nobody is connected with the slot 'pgbackup'", dead.Reasons[0], StringComparison.Ordinal);
+        // A slot that is left over beside a receiver that runs.
+        WalReceiverStatus own = Receiver(0, "pgbackup") with { Name = "pgbackup" };
+        Assert.Equal(WalArchiveHealth.Warning, Judge(Streaming([Slot("pgbackup"), Slot("old", active: false)], [own])).Status);
+        Assert.Equal(WalArchiveHealth.Ok, Judge(Streaming([Slot("pgbackup"), Slot("standby1")], [own])).Status);
+        // Its slot was dropped, and its pieces are there.
+        WalArchiveFacts dropped = Streaming([Slot("standby1")], [Receiver(0, "standby1")]);
+        Assert.Equal(WalArchiveHealth.Failure, Judge(dropped with { Repository = dropped.Repository! with { Tail = Tail(0x123456) } }).Status);
+    }
+
+    [Fact]
+    public void AStoreThatTakesNothingMoreIsSeenByTimeWhileTheReceiverIsConnected()
+    {
+        WalReceiverStatus own = Receiver(0, "pgbackup") with { Name = "pgbackup" };
+        WalArchiveFacts facts = Streaming([Slot("pgbackup")], [own]);
+        WalArchiveFacts Of(int length, TimeSpan redoAge, TimeSpan stored) => facts with
+        {
+            Server = facts.Server with { RedoLsn = new Lsn(0x9100000), RedoTime = Now - redoAge },
+            Repository = facts.Repository! with { Tail = Tail(length) with { Modified = Now - stored } },
+        };
+        Assert.Equal(WalArchiveHealth.Failure, Judge(Of(0x1000, TimeSpan.FromMinutes(6), TimeSpan.FromHours(1))).Status);
+        Assert.Equal(WalArchiveHealth.Warning, Judge(Of(0x1000, TimeSpan.FromMinutes(2), TimeSpan.FromHours(1))).Status);
+        // Stored a moment ago, and it goes on.
+        Assert.Equal(WalArchiveHealth.Ok, Judge(Of(0x1000, TimeSpan.FromMinutes(2), TimeSpan.FromSeconds(5))).Status);
+        // A quiet server: nothing new for days, and nothing to store.
+        Assert.Equal(WalArchiveHealth.Ok, Judge(Of(0x123456, TimeSpan.FromDays(2), TimeSpan.FromDays(2))).Status);
+        // A segment that was finished long ago has not come.
+        WalArchiveFacts finished = facts with
+        {
+            Server = facts.Server with { CurrentLsn = new Lsn(0xA000100), WalFiles = [new WalFileFacts(WalSegmentName.Parse("000000010000000000000009"), Now.AddMinutes(-7))] },
+        };
+        Assert.Contains("beyond that for 7 minutes", Assert.Single(Judge(finished).Reasons), StringComparison.Ordinal);
+        Assert.Equal(WalArchiveHealth.Ok, WalArchiveJudge.Judge(finished, new WalArchiveThresholds { MaxAge = TimeSpan.FromMinutes(10) }).Status);
+    }
+
+    [Fact]
+    public void PiecesAreWhatHasArrived()
+    {
+        WalArchiveFacts first = Streaming([Slot("pgbackup")], [Receiver(0, "pgbackup") with { Name = "pgbackup" }]);
+        first = first with { Repository = first.Repository! with { Newest = null, Tail = Tail(0x123000) } };
+        Assert.Equal(WalArchiveMethod.Streaming, first.Method);
+        Assert.Equal(0x456, first.Lag);
+        Assert.Equal(0, first.LagSegments);
+        Assert.Equal(WalArchiveHealth.Ok, Judge(first).Status);
+    }
+
+    [Fact]
+    public void AStandbyWhoseTimelineHasJustBegunIsAWarning()
+    {
+        WalArchiveFacts standby = With(s => s with { IsStandby = true, Timeline = new TimelineId(2), Archiver = new ArchiverFacts(0, null, null, 0, null, null, null) });
+        standby = standby with { Repository = Archive with { Newest = null, TimelineStart = new Lsn(0x9000100) } };
+        Assert.Equal(WalArchiveHealth.Warning, Judge(standby).Status);
+        Assert.Equal(WalArchiveHealth.Failure, Judge(standby with { Repository = Archive with { Newest = null, TimelineStart = new Lsn(0x7000100) } }).Status);
+    }
+
+    [Fact]
+    public void AHangInTheMiddleOfABacklogIsAFailure()
+    {
+        WalVerdict verdict = Judge(With(s => s with
+        {
+            Archiver = s.Archiver with { LastArchivedTime = Now.AddHours(-1) }, Ready = new ReadyFacts(20, Now.AddHours(-2), null),
+        }));
+        Assert.Equal(WalArchiveHealth.Failure, verdict.Status);
+        Assert.Contains("Nothing was archived for 60 minutes", Assert.Single(verdict.Reasons), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ABurstOfSecondsIsNoDiskThatFillsUp()
+    {
+        WalArchiveFacts burst = With(s => s with { Ready = new ReadyFacts(3, Now.AddSeconds(-2), null) }) with { Disk = new DiskFacts(2L << 30, null), Growth = 50 << 20, IsGrowthBrief = true };
+        Assert.Equal(WalArchiveHealth.Ok, Judge(burst).Status);
+        WalVerdict behind = Judge(burst with { Server = burst.Server with { Ready = new ReadyFacts(30, Now.AddMinutes(-1), null) } });
+        Assert.Equal(WalArchiveHealth.Warning, behind.Status);
+        Assert.Contains(behind.Reasons, r => r.Contains("full in about", StringComparison.Ordinal));
+    }
+
     /// <summary>Ok says nothing, everything else says why; and stricter thresholds never make a verdict better.</summary>
     [Fact]
     public void EveryVerdictHasItsReasonsAndStrictnessNeverHelps()
@@ -227,6 +310,14 @@ public sealed class WalArchiveJudgeTests
     }
 
     private static WalVerdict Judge(WalArchiveFacts facts) => WalArchiveJudge.Judge(facts, new WalArchiveThresholds());
+
+    private static WalTail Tail(int length) => new(WalSamples.Cluster, WalSegmentName.Parse("000000010000000000000009"), length, length, Now);
+
+    private static WalArchiveFacts Streaming(IReadOnlyList<WalSlotStatus> slots, IReadOnlyList<WalReceiverStatus> receivers) => Facts with
+    {
+        Server = Server with { Settings = Settings(("archive_mode", "off")), Archiver = new ArchiverFacts(0, null, null, 0, null, null, null), Slots = slots, Receivers = receivers },
+        Repository = Archive with { HoldsLastArchived = null },
+    };
 
     private static WalArchiveFacts With(Func<ServerFacts, ServerFacts> change) => Facts with { Server = change(Server) };
 }
