@@ -7,7 +7,7 @@ namespace PgBackup.Tests.Wal.Native;
 /// <summary>The native command of the staged module, which the task Test builds before the tests run.</summary>
 internal static class NativeCommand
 {
-    private static readonly Lazy<string> s_program = new(Find);
+    private static readonly Lazy<string> s_program = new(Share);
 
     /// <summary>Its path.</summary>
     public static string Program => s_program.Value;
@@ -27,6 +27,24 @@ internal static class NativeCommand
     /// <summary>Runs it to its end.</summary>
     public static Task<ToolResult> RunAsync(string workingFolder, IReadOnlyDictionary<string, string> environment, params IEnumerable<string> arguments) =>
         ToolProcess.RunAsync(StartInfo(workingFolder, environment, arguments));
+
+    // The tree may lie where the server's account cannot read it, and the server runs this.
+    private static string Share()
+    {
+        string program = Find();
+        string folder = Directory.CreateDirectory(Path.Combine(TestRun.Root, "native")).FullName;
+        const UnixFileMode Readable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
+            | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
+        File.SetUnixFileMode(folder, Readable);
+        // With the libraries that lie beside it.
+        foreach (string file in Directory.GetFiles(Path.GetDirectoryName(program)!))
+        {
+            string copy = Path.Combine(folder, Path.GetFileName(file));
+            File.Copy(file, copy);
+            File.SetUnixFileMode(copy, Readable);
+        }
+        return Path.Combine(folder, Path.GetFileName(program));
+    }
 
     private static string Find()
     {
