@@ -61,6 +61,11 @@ public static partial class PgErrors
         $"The server {server} is on timeline {timeline}, but does not have its history file.",
         $"Bring {timeline.HistoryFileName} back into the server's pg_wal, from the repository or from another server.", timeline.HistoryFileName);
 
+    internal static PgBackupException TimelineHistoryDiffers(string server, string location, TimelineId timeline) => new(
+        "WalContentConflict", ErrorKind.ResourceExists, ExitCodes.Failed,
+        $"The server {server} tells another past of timeline {timeline} than the repository '{location}' holds; nothing was changed.",
+        "Two servers were promoted to the same timeline. Find out which one may be received here; give the other a repository of its own.", timeline.HistoryFileName);
+
     internal static PgBackupException ReceivedStreamInvalid(string server, Lsn expected, Lsn came) => new(
         "ServerAnswerUnexpected", ErrorKind.InvalidData, ExitCodes.ServerUnreachable,
         $"The server {server} sends WAL from {came} on where {expected} was expected.",

@@ -82,8 +82,15 @@ internal sealed class ClusterPast
     {
         if (history.Switches.Count == 0 || Inventory.NewestOf(history.Timeline, SegmentSize) is not null || Backups.Any(b => b.Timeline == history.Timeline))
             return false;
-        TimelineSwitch last = history.Switches[^1];
-        return Inventory.NewestOf(last.Parent, SegmentSize) is { } segment && segment.NumberFor(SegmentSize) > SegmentSize.SegmentNumberOf(last.SwitchPoint);
+        for (int i = history.Switches.Count - 1; i >= 0; i--)
+        {
+            TimelineSwitch step = history.Switches[i];
+            if (Inventory.NewestOf(step.Parent, SegmentSize) is { } segment)
+                return segment.NumberFor(SegmentSize) >= SegmentSize.SegmentNumberOf(step.SwitchPoint);
+            if (Backups.Any(b => b.Timeline == step.Parent))
+                return false;
+        }
+        return false;
     }
 
     /// <summary>The WAL along a history.</summary>

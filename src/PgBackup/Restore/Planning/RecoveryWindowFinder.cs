@@ -56,7 +56,7 @@ public static class RecoveryWindowFinder
         foreach ((WalRun run, List<ClusterBackup> members) in stretches)
         {
             ClusterBackup first = members[0];
-            WalTail tail = await finder.Scanner.TailAsync(run, cancellationToken).ConfigureAwait(false);
+            LogEnd tail = await finder.Scanner.TailAsync(run, cancellationToken).ConfigureAwait(false);
             WalTransactionEnd? last = await finder.Scanner.LastTransactionAsync(first.FinishLsn!.Value, tail.End, cancellationToken).ConfigureAwait(false);
             windows.Add(new RecoveryWindow
             {

@@ -85,7 +85,7 @@ internal sealed class TargetFinder
     {
         ClusterBackup backup = _candidates[^1];
         WalRun run = RequireRun(backup);
-        WalTail tail = await _scanner.TailAsync(run, cancellationToken).ConfigureAwait(false);
+        LogEnd tail = await _scanner.TailAsync(run, cancellationToken).ConfigureAwait(false);
         if (run.Missing is { } missing)
         {
             throw PgErrors.WalGapDetected(_past.Repository.Location, missing.ToString(), _target.ToString(),
@@ -98,7 +98,7 @@ internal sealed class TargetFinder
     {
         ClusterBackup backup = _candidates[^1];
         WalRun run = RequireRun(backup);
-        WalTail tail = await _scanner.TailAsync(run with { Last = _path.NumberBefore(backup.FinishLsn!.Value) }, cancellationToken).ConfigureAwait(false);
+        LogEnd tail = await _scanner.TailAsync(run with { Last = _path.NumberBefore(backup.FinishLsn!.Value) }, cancellationToken).ConfigureAwait(false);
         return new Reach(backup, backup.FinishLsn.Value, backup.FinishLsn.Value, tail.LastRecordStart);
     }
 
@@ -180,7 +180,7 @@ internal sealed class TargetFinder
 
     private async Task<PgBackupException> BehindEndAsync(WalRun run, CancellationToken cancellationToken)
     {
-        WalTail tail = await _scanner.TailAsync(run, cancellationToken).ConfigureAwait(false);
+        LogEnd tail = await _scanner.TailAsync(run, cancellationToken).ConfigureAwait(false);
         WalTransactionEnd? last = await _scanner.LastTransactionAsync(_candidates[0].StartLsn!.Value, tail.End, cancellationToken).ConfigureAwait(false);
         string until = last is null ? $"{tail.LastRecordStart}" : $"{tail.LastRecordStart}; the last transaction in it ended at {TargetTime.ToPostgres(last.Time)}";
         if (run.Missing is { } missing)
@@ -198,7 +198,7 @@ internal sealed class TargetFinder
     private async Task<string> ReachableAsync(CancellationToken cancellationToken)
     {
         WalRun run = RequireRun(_candidates[^1]);
-        WalTail tail = await _scanner.TailAsync(run, cancellationToken).ConfigureAwait(false);
+        LogEnd tail = await _scanner.TailAsync(run, cancellationToken).ConfigureAwait(false);
         return $"Between {_candidates[0].FinishLsn} and {tail.LastRecordStart} every point can be reached by -TargetLsn; -Latest restores all of it.";
     }
 

@@ -7,7 +7,7 @@ namespace PgBackup.Restore.Planning;
 /// <summary>The end of a stretch of log.</summary>
 /// <param name="LastRecordStart">The last whole record's first byte.</param>
 /// <param name="End">The LSN after it.</param>
-internal readonly record struct WalTail(Lsn LastRecordStart, Lsn End);
+internal readonly record struct LogEnd(Lsn LastRecordStart, Lsn End);
 
 /// <summary>Asks the archived log the questions that planning has. Damage to a segment is <c>WalDamaged</c>.</summary>
 internal sealed class WalScanner(BackupRepository repository, WalInventory inventory, WalPath path, ulong? systemIdentifier, IProgress<OperationProgress> progress)
@@ -17,14 +17,14 @@ internal sealed class WalScanner(BackupRepository repository, WalInventory inven
     private readonly Dictionary<ulong, DateTimeOffset?> _firstTimes = [];
 
     /// <summary>The last whole record of a run.</summary>
-    public async Task<WalTail> TailAsync(WalRun run, CancellationToken cancellationToken)
+    public async Task<LogEnd> TailAsync(WalRun run, CancellationToken cancellationToken)
     {
         for (ulong first = run.Last; ; first--)
         {
-            WalTail? tail = null;
+            LogEnd? tail = null;
             Lsn end = path.Size.StartOf(run.Last + 1);
             await foreach (WalRecord record in ReadAsync(path.Size.StartOf(first), end, WalRecordKinds.All, run.Last, cancellationToken).ConfigureAwait(false))
-                tail = new WalTail(record.Start, record.End);
+                tail = new LogEnd(record.Start, record.End);
             if (tail is not null)
                 return tail.Value;
             // A record so long that it fills the last segments.

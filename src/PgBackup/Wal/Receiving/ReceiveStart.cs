@@ -19,8 +19,8 @@ internal static class ReceiveStart
             if (inventory.NewestOf(span.Timeline, size) is not { } newest)
                 continue;
             ulong next = inventory.LastOf(span.Timeline, size) is { } last ? last.NumberFor(size) + 1 : newest.NumberFor(size);
-            if (FirstMissing(inventory, span.Timeline, slot, next, size) is { } hole)
-                next = hole;
+            if (FirstMissing(history, i, inventory, slot, next, size) is { } hole)
+                return hole;
             return span.End is { } end && size.StartOf(next) >= end
                 ? WalSegmentName.Containing(history.Path[i + 1].Timeline, end, size)
                 : WalSegmentName.Of(span.Timeline, next, size);
@@ -36,15 +36,28 @@ internal static class ReceiveStart
         return WalSegmentName.Containing(timeline, start, size);
     }
 
-    // Pushers that work side by side may have been killed in the wrong order.
-    private static ulong? FirstMissing(WalInventory inventory, TimelineId timeline, PhysicalSlot? slot, ulong next, WalSegmentSize size)
+    // Pushers that work side by side may have been killed in the wrong order, and a server that was promoted archives its timeline before its parent's end was received.
+    private static WalSegmentName? FirstMissing(TimelineHistory history, int reached, WalInventory inventory, PhysicalSlot? slot, ulong next, WalSegmentSize size)
     {
-        if (slot?.RestartLsn is not { } kept || (slot.Timeline is { } told && told != timeline))
-            return null;
-        for (ulong number = size.SegmentNumberOf(kept); number < next; number++)
+        ulong? from = slot?.RestartLsn is { } kept ? size.SegmentNumberOf(kept) : LastOfAncestors(history, reached, inventory, size) + 1;
+        for (ulong number = from ?? next; number < next; number++)
         {
-            if (!inventory.Contains(WalSegmentName.Of(timeline, number, size)))
-                return number;
+            WalSegmentName segment = history.SegmentFor(number, size);
+            if (!inventory.Contains(segment))
+                return segment;
+        }
+        return null;
+    }
+
+    /// <summary>The newest whole segment of the nearest ancestor that has any, before the point where it was left.</summary>
+    private static ulong? LastOfAncestors(TimelineHistory history, int reached, WalInventory inventory, WalSegmentSize size)
+    {
+        for (int i = reached - 1; i >= 0; i--)
+        {
+            var left = WalSegmentName.Containing(history.Path[i].Timeline, history.Path[i].End!.Value, size);
+            int before = inventory.PlaceOf(left) - 1;
+            if (before >= 0)
+                return inventory.At(left.Timeline, before).NumberFor(size);
         }
         return null;
     }

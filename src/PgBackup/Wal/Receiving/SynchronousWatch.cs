@@ -15,6 +15,7 @@ internal static class SynchronousWatch
     /// <summary>Goes on until it is cancelled.</summary>
     public static async Task RunAsync(WalReceiveOptions options, int majorVersion, WalKeeper keeper, IOperationLog log, CancellationToken cancellationToken)
     {
+        bool hasWarned = false;
         while (true)
         {
             try
@@ -26,13 +27,19 @@ internal static class SynchronousWatch
                     while (true)
                     {
                         await AskAsync(connection, options, keeper, log, cancellationToken).ConfigureAwait(false);
+                        hasWarned = false;
                         await Task.Delay(s_pause, cancellationToken).ConfigureAwait(false);
                     }
                 }
             }
-            catch (PgBackupException error)
+            catch (Exception error) when (!cancellationToken.IsCancellationRequested)
             {
-                log.Debug($"The server cannot be asked for synchronous_standby_names: {error.Message}");
+                string text = $"The server cannot be asked whether commits wait for this receiver (synchronous_standby_names); what was true last is taken to be true: {error.Message}";
+                if (hasWarned)
+                    log.Debug(text);
+                else
+                    log.Warning(text);
+                hasWarned = true;
             }
             await Task.Delay(s_pauseAfterFailure, cancellationToken).ConfigureAwait(false);
         }

@@ -36,6 +36,7 @@ internal sealed class WalKeeper : IDisposable
     private volatile bool _isDemanded;
     private volatile bool _isSynchronous;
     private volatile bool _isEnding;
+    private Lsn _firstOwn;
     private ulong _durable;
     private ulong _received;
 
@@ -91,9 +92,10 @@ internal sealed class WalKeeper : IDisposable
     }
 
     /// <summary>
-    /// Begins with a segment, of which the repository may hold pieces; everything before is durable. Throws what reading them throws.
+    /// Begins with a segment, of which the repository may hold pieces; everything before is durable. Throws what reading them throws. Where the segment begins
+    /// with what its parent timeline wrote, <paramref name="firstOwn"/> is where its own begins.
     /// </summary>
-    public async Task BeginAsync(WalSegmentName segment, CancellationToken cancellationToken)
+    public async Task BeginAsync(WalSegmentName segment, Lsn? firstOwn, CancellationToken cancellationToken)
     {
         await _room.WaitAsync(cancellationToken).ConfigureAwait(false);
         var spool = new SegmentSpool(_folder, segment, _source.Size);
@@ -118,6 +120,7 @@ internal sealed class WalKeeper : IDisposable
             _spools.Add(spool);
             _ladder = ladder;
             Timeline = segment.Timeline;
+            _firstOwn = firstOwn ?? Lsn.Zero;
             Volatile.Write(ref _received, spool.Received.Value);
             Volatile.Write(ref _durable, spool.Received.Value);
         }
@@ -245,6 +248,9 @@ internal sealed class WalKeeper : IDisposable
             if (first is { IsStored: true } && TryDrop(first))
                 return TimeSpan.Zero;
             if (first?.Waiting is not { } waiting)
+                return _isEnding ? null : s_idle;
+            // The parent's pieces reach to the point where this timeline begins: shorter ones of this timeline would hide them.
+            if (first.Received < _firstOwn)
                 return _isEnding ? null : s_idle;
             TimeSpan wait = _isDemanded || _isSynchronous || _isEnding ? TimeSpan.Zero : Due(waiting);
             if (wait > TimeSpan.Zero)

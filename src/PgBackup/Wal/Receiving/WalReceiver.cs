@@ -4,7 +4,6 @@ using PgBackup.Postgres.Files;
 using PgBackup.Postgres.Replication;
 using PgBackup.Postgres.Server;
 using PgBackup.Repository;
-using PgBackup.Repository.Pieces;
 
 namespace PgBackup.Wal.Receiving;
 
@@ -13,6 +12,8 @@ public sealed class WalReceiver
 {
     private static readonly TimeSpan s_firstPause = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(10);
+
+    private static readonly TimeSpan s_limitLook = TimeSpan.FromDays(1);
 
     // The server needs a moment to see that the receiver before this one has gone; longer when the network ate its farewell.
     private static readonly TimeSpan s_slotPatience = TimeSpan.FromSeconds(3);
@@ -72,8 +73,7 @@ public sealed class WalReceiver
         {
             connection = await OpenAsync(stop.Token).ConfigureAwait(false);
             await PrepareAsync(connection, folder.Path, stop.Token).ConfigureAwait(false);
-            if (_options.Until?.Time is { } time)
-                stop.CancelAfter(time > DateTimeOffset.UtcNow ? time - DateTimeOffset.UtcNow : TimeSpan.Zero);
+            using ITimer? limit = _options.Until?.Time is { } time ? StopAt(time, stop) : null;
             keeping = Task.Run(() => KeepAsync(stop, abandon.Token), CancellationToken.None);
             bool isDone = false;
             var failing = new Patience();
@@ -127,13 +127,16 @@ public sealed class WalReceiver
         await RepositoryAdmission.RequireAsync(_repository, _source.Identity, newLineage: false, cancellationToken).ConfigureAwait(false);
         PhysicalSlot slot = await RequireSlotAsync(connection, cancellationToken).ConfigureAwait(false);
         WalInventory inventory = (await WalInventory.LoadAsync(_repository, cancellationToken).ConfigureAwait(false)).WithPiecesOf(_source.SystemIdentifier);
-        await RemoveLeftoversAsync(inventory, cancellationToken).ConfigureAwait(false);
+        // After pg_upgrade or initdb the other cluster's segments say nothing of what is held of this one.
+        WalLineages lineages = await WalLineages.ReadAsync(_repository, inventory, new HashSet<ulong> { _source.SystemIdentifier }, cancellationToken).ConfigureAwait(false);
+        inventory = lineages.Of(_source.SystemIdentifier);
+        await PieceLeftovers.RemoveAsync(_repository, _source.SystemIdentifier, inventory, _log, cancellationToken).ConfigureAwait(false);
         _keeper = new WalKeeper(_repository, _source, _options, folder, _tell, _log);
-        _histories = new HistoryKeeper(_repository, folder, inventory.Histories, _tell, _log);
+        _histories = new HistoryKeeper(_repository, folder, _tell, _log);
         TimelineHistory history = await _histories.LearnAsync(connection, identity.Timeline, cancellationToken).ConfigureAwait(false);
         WalSegmentName start = ReceiveStart.Find(history, inventory, slot, identity.FlushLsn, _source.Size);
         _behindGap = _options.AllowGap ? ReceiveStart.Fresh(history, slot, identity.FlushLsn, _source.Size) : null;
-        await _keeper.BeginAsync(start, cancellationToken).ConfigureAwait(false);
+        await _keeper.BeginAsync(start, history.SpanOf(start.Timeline)?.Start, cancellationToken).ConfigureAwait(false);
         _log.Verbose($"Receiving timeline {start.Timeline} from {_keeper.Received} on.");
     }
 
@@ -168,16 +171,21 @@ public sealed class WalReceiver
         }
     }
 
-    // What a receiver that was killed between storing a segment and deleting its pieces has left, or archive_command has made needless.
-    private async Task RemoveLeftoversAsync(WalInventory inventory, CancellationToken cancellationToken)
+    // By looking again: a timer reaches 49 days.
+    private static Timer StopAt(DateTimeOffset time, CancellationTokenSource stop)
     {
-        var needless = new List<WalPiece>();
-        await foreach (WalPiece piece in WalPieces.ListAsync(_repository, _source.SystemIdentifier, cancellationToken).ConfigureAwait(false))
-        {
-            if (inventory.Contains(piece.Segment))
-                needless.Add(piece);
-        }
-        await WalPieces.DeleteAsync(_repository, needless, cancellationToken).ConfigureAwait(false);
+        Timer? timer = null;
+        timer = new Timer(
+            _ =>
+            {
+                TimeSpan left = time - DateTimeOffset.UtcNow;
+                if (left <= TimeSpan.Zero)
+                    stop.Cancel();
+                else
+                    timer?.Change(left < s_limitLook ? left : s_limitLook, Timeout.InfiniteTimeSpan);
+            });
+        timer.Change(TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+        return timer;
     }
 
     private async Task KeepAsync(CancellationTokenSource stop, CancellationToken abandon)
@@ -227,7 +235,7 @@ public sealed class WalReceiver
             {
                 _log.Warning($"{known.Message} Going on behind the gap, with {behind}. Take a full backup now: nothing after the gap can be restored without one.");
                 _behindGap = null;
-                await _keeper.BeginAsync(behind, cancellationToken).ConfigureAwait(false);
+                await _keeper.BeginAsync(behind, null, cancellationToken).ConfigureAwait(false);
                 return false;
             }
             throw known;
@@ -271,7 +279,7 @@ public sealed class WalReceiver
         if (_keeper.Unfinished() is { } last)
             _tell(last);
         _log.Information($"Timeline {_keeper.Timeline} has ended at {start}; going on with timeline {timeline}.");
-        await _keeper.BeginAsync(WalSegmentName.Containing(timeline, start, _source.Size), cancellationToken).ConfigureAwait(false);
+        await _keeper.BeginAsync(WalSegmentName.Containing(timeline, start, _source.Size), start, cancellationToken).ConfigureAwait(false);
     }
 
     private bool MayPass(PgBackupException error, Patience failing) => error.Id switch

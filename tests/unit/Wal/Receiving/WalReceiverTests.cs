@@ -151,6 +151,13 @@ public sealed class WalReceiverTests
             await byTime.Task.WaitAsync(TimeSpan.FromSeconds(30));
             Assert.True(byTime.Received.Last().EndLsn >= written);
         }
+        await using (RunningReceiver far = lab.Receive(lab.Options() with { Until = ReceiveLimit.After(TimeSpan.FromDays(60)) }))
+        {
+            await far.SaidAsync("Receiving timeline");
+            await lab.WriteAsync();
+            await lab.CaughtUpAsync();
+            await far.StopAsync();
+        }
         await using RunningReceiver already = lab.Receive(lab.Options() with { Until = ReceiveLimit.At(end) });
         await already.Task.WaitAsync(TimeSpan.FromSeconds(30));
     }
