@@ -91,7 +91,7 @@ Describe 'A server that archives by a configuration file' {
 
     It 'points to a file that the account of the server can read, and archives as that file says' {
         $settings = Enable-PgWalArchiving @server @orders -WarningAction Ignore
-        ($settings | Where-Object Name -eq archive_command).NewValue | Should -Match ([regex]::Escape(" -ConfigPath '$config' -Repository 'orders'") + '$')
+        ($settings | Where-Object Name -eq archive_command).NewValue | Should -Match ([regex]::Escape(" --config '$config' --repository 'orders'") + '$')
         Stop-TestCluster $cluster -Keep
         Resume-TestCluster $cluster
         Test-Archiving
@@ -102,13 +102,13 @@ Describe 'A server that archives by a configuration file' {
         $written = Join-Path $cluster.Folder 'etc/config.yaml'
         try {
             $shown = Enable-PgWalArchiving @server -Repository $repository -ServerConfigPath $written -WhatIf -WarningAction Ignore
-            ($shown | Where-Object Name -eq archive_command).NewValue | Should -BeLike "*-ConfigPath '$written'*"
+            ($shown | Where-Object Name -eq archive_command).NewValue | Should -BeLike "*--config '$written'*"
             Test-Path $written | Should -BeFalse
             $settings = Enable-PgWalArchiving @server -Repository $repository -ServerConfigPath $written -WarningAction Ignore
             (Enable-PgWalArchiving @server -Repository $repository -ServerConfigPath $written).IsChanged | Should -Not -Contain $true
         }
         finally { $env:WALG_COMPRESSION_METHOD = $null }
-        ($settings | Where-Object Name -eq archive_command).NewValue | Should -Match ([regex]::Escape(" -ConfigPath '$written' -Repository 'main'") + '$')
+        ($settings | Where-Object Name -eq archive_command).NewValue | Should -Match ([regex]::Escape(" --config '$written' --repository 'main'") + '$')
         Get-Content $written | Should -Contain "    compression: 'lz4'"
         Test-Archiving
     }
@@ -128,7 +128,7 @@ Describe 'A server that archives by a configuration file' {
         $restored = Restore-PgPointInTime $target @orders -Start
         try {
             $restored.Status | Should -Be 'Promoted'
-            Get-Content "$target/postgresql.auto.conf" -Raw | Should -Match ([regex]::Escape("-ConfigPath ''$config''"))
+            Get-Content "$target/postgresql.auto.conf" -Raw | Should -Match ([regex]::Escape("--config ''$config''"))
             $arguments = '-X', '-q', '-A', '-t', '-h', '127.0.0.1', '-p', "$($restored.Port)", '-U', 'postgres', '-d', 'postgres', '-c', 'SELECT n FROM kept'
             Invoke-AsServerAccount (Get-ServerProgram psql) $arguments | Should -Be '7'
         }

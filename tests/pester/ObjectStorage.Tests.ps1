@@ -55,7 +55,7 @@ Describe 'A repository in a bucket' {
     It 'is archived into by the server, with a configuration of its own' {
         $config = Join-Path $cluster.Folder 'etc/config.yaml'
         $settings = Enable-PgWalArchiving @server @bucket -ServerConfigPath $config -Confirm:$false -WarningAction Ignore
-        ($settings | Where-Object Name -eq archive_command).NewValue | Should -Match ([regex]::Escape("-ConfigPath '$config'"))
+        ($settings | Where-Object Name -eq archive_command).NewValue | Should -Match ([regex]::Escape("--config '$config'"))
         Get-Content $config -Raw | Should -Not -Match $store.secretKey
         Stop-TestCluster $cluster -Keep
         Resume-TestCluster $cluster
