@@ -15,6 +15,27 @@ internal sealed record PlannedPath(ClusterLog Log, LogPath Path, ulong First, ul
 {
     /// <summary>The server, where it is on a timeline of which the archive holds nothing at all, and this is the path to the newest that it holds.</summary>
     public ServerPosition? ServerElsewhere { get; init; }
+
+    /// <summary>
+    /// What is looked into, in order: the path, and before it the log that each permanent backup needs for itself; not where the caller has said from where on, or how much.
+    /// </summary>
+    public IReadOnlyList<(ulong First, ulong Last)> Ranges(WalCheckOptions options)
+    {
+        var ranges = new List<(ulong First, ulong Last)>();
+        if (options is { From: null, Backup: null, Newest: null, Since: null })
+        {
+            foreach (ClusterBackup backup in Backups)
+            {
+                ulong from = Log.SegmentSize.SegmentNumberOf(backup.StartLsn!.Value), to = Path.NumberBefore(backup.FinishLsn!.Value);
+                if (ranges.Count > 0)
+                    from = Math.Max(from, ranges[^1].Last + 1);
+                if (from < First && from <= to)
+                    ranges.Add((from, Math.Min(to, First - 1)));
+            }
+        }
+        ranges.Add((First, Last));
+        return ranges;
+    }
 }
 
 /// <summary>Which paths are checked: that of each cluster's current timeline, and of every other timeline as far as backups on it need it.</summary>
@@ -74,7 +95,7 @@ internal static class CheckPlan
             TimelineId timeline = options.Timeline ?? CurrentOf(log, options.Server);
             if (!log.HistoryOf(timeline).Includes(backup.Timeline, backup.FinishLsn!.Value))
                 timeline = backup.Timeline;
-            return Plan(log, timeline, true, options, log.SegmentSize.SegmentNumberOf(backup.StartLsn!.Value))!;
+            return Plan(log, timeline, true, options, options.From?.NumberFor(log.SegmentSize) ?? log.SegmentSize.SegmentNumberOf(backup.StartLsn!.Value))!;
         }
         throw PgErrors.BackupNotFound(name, location);
     }

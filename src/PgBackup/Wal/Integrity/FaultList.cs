@@ -70,7 +70,7 @@ internal sealed class FaultList(PlannedPath planned)
     {
         foreach (WalFault fault in planned.Log.HistoryFaults)
         {
-            if (WalFileName.TryParse(fault.Name, out WalFileName? file) && file.Timeline <= planned.Path.History.Timeline)
+            if (WalFileName.TryParse(fault.Name, out WalFileName? file) && planned.Path.History.Path.Any(s => s.Timeline == file.Timeline))
                 Add(0, fault);
         }
     }

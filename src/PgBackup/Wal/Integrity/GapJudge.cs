@@ -12,6 +12,9 @@ internal sealed class GapJudge
     /// <summary>How many may be on their way (WALG_UPLOAD_CONCURRENCY).</summary>
     public const int UploadWindow = 16;
 
+    /// <summary>How many may be on their way behind a segment that was stored long ago: the server has rested, and has just gone on.</summary>
+    private const ulong RestingWindow = 2;
+
     /// <summary>Behind a segment that was stored so long ago nothing is on its way any more.</summary>
     public static readonly TimeSpan UploadTime = TimeSpan.FromHours(1);
 
@@ -36,7 +39,7 @@ internal sealed class GapJudge
         ulong before = _delayedFrom - (delayed < (ulong)maxDelayed && newest is not null && delayed == behind ? Math.Min(1, _delayedFrom) : 0);
         _uploadingFrom = before - Math.Min((ulong)uploadWindow, before);
         if (!isFresh && newest is { } found)
-            _uploadingFrom = Math.Max(_uploadingFrom, found);
+            _uploadingFrom = Math.Max(_uploadingFrom, Math.Max(found, last + 1 - Math.Min(RestingWindow, last + 1)));
     }
 
     /// <summary>Cuts a run where the state changes.</summary>

@@ -6,11 +6,8 @@ namespace PgBackup.Wal.Integrity;
 /// <summary>Asks a server how far its log goes.</summary>
 public static class ServerPositionReader
 {
-    // The timeline of a primary stands in the name of its segment. A standby has what it has received and replayed.
-    private const string Query = """
-        SELECT CASE WHEN r THEN coalesce(greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()), '0/0')::text ELSE pg_current_wal_lsn()::text END,
-               CASE WHEN r THEN (SELECT timeline_id FROM pg_control_checkpoint()) ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int END::text,
-               (SELECT system_identifier FROM pg_control_system())::text
+    private const string Query = $"""
+        SELECT {LogPositionSql.Lsn}, {LogPositionSql.Timeline}, (SELECT system_identifier FROM pg_control_system())::text
         FROM (SELECT pg_is_in_recovery() AS r) AS s
         """;
 

@@ -19,7 +19,7 @@ public enum WalCheckStatus
     /// <summary>In order.</summary>
     Ok,
 
-    /// <summary>Everything that a restore needs is there, but something needs attention.</summary>
+    /// <summary>Nothing that a restore needs is known to be lost, but something needs attention: segments at the newest end may still be on their way.</summary>
     Warning,
 
     /// <summary>Something that a restore needs is missing or damaged.</summary>

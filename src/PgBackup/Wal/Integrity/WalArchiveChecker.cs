@@ -35,6 +35,7 @@ public static class WalArchiveChecker
         ContentTally tally = default;
         if (options.Level > WalCheckLevel.Names)
             tally = await ContentCheck.RunAsync(planned, options, faults, progress, cancellationToken).ConfigureAwait(false);
+        StoredSizes.Check(planned, options, faults);
         IReadOnlyList<UnrestorableBackup> unrestorable = UnrestorableBackups(planned, faults);
         var findings = new PathFindings(planned, ranges, faults, unrestorable);
         return new WalArchiveCheck

@@ -4,18 +4,17 @@ namespace PgBackup.Wal.Status;
 
 /// <summary>A row of pg_replication_slots, whose columns became more with the versions.</summary>
 internal sealed record SlotRow(
-    string Name, bool IsPhysical, bool IsActive, int? Pid, Lsn? Restart, string? WalStatus, long? SafeSize, string? Invalidation, DateTimeOffset? InactiveSince)
+    string Name, bool IsPhysical, bool IsActive, int? Pid, Lsn? Restart, string? WalStatus, long? SafeSize, string? Invalidation, DateTimeOffset? InactiveSince, bool IsTemporary)
 {
-    // A temporary slot ends with its session: no danger.
     public static string Query(int majorVersion) => $"""
         SELECT slot_name::text, slot_type = 'physical', active, active_pid, restart_lsn::text, wal_status, safe_wal_size,
-               {(majorVersion >= 17 ? "invalidation_reason" : "NULL::text")}, {(majorVersion >= 17 ? "inactive_since" : "NULL::timestamptz")}
-        FROM pg_replication_slots WHERE NOT temporary ORDER BY 1
+               {(majorVersion >= 17 ? "invalidation_reason" : "NULL::text")}, {(majorVersion >= 17 ? "inactive_since" : "NULL::timestamptz")}, temporary
+        FROM pg_replication_slots ORDER BY 1
         """;
 
     public static SlotRow Read(NpgsqlDataReader row) => new(
         row.GetString(0), row.GetBoolean(1), row.GetBoolean(2), row.IsDBNull(3) ? null : row.GetInt32(3), ServerReader.LsnOf(row, 4),
-        ServerReader.Text(row, 5), row.IsDBNull(6) ? null : row.GetInt64(6), ServerReader.Text(row, 7), ServerReader.Time(row, 8));
+        ServerReader.Text(row, 5), row.IsDBNull(6) ? null : row.GetInt64(6), ServerReader.Text(row, 7), ServerReader.Time(row, 8), row.GetBoolean(9));
 
     public WalSlotStatus ToStatus(Lsn end, List<ReceiverRow> receivers) => new()
     {

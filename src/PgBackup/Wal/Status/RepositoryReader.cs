@@ -12,6 +12,8 @@ namespace PgBackup.Wal.Status;
 /// </summary>
 internal static class RepositoryReader
 {
+    private static readonly TimeSpan s_again = TimeSpan.FromSeconds(1);
+
     /// <summary>Never throws what the repository does: that it cannot be asked is an answer.</summary>
     public static async Task<RepositoryFacts> ReadAsync(BackupRepository repository, ServerFacts server, CancellationToken cancellationToken)
     {
@@ -31,7 +33,7 @@ internal static class RepositoryReader
                 Newest = newest?.File.Segment,
                 Tail = tail is null || newest?.File.Segment?.CompareTo(tail.Segment) >= 0 ? null : tail,
                 TimelineStart = newest is null && tail is null ? await TimelineStartAsync(repository, server.Timeline, cancellationToken).ConfigureAwait(false) : null,
-                NewestProblem = newest is { } found ? await FindProblemAsync(repository, found, server.SystemIdentifier, cancellationToken).ConfigureAwait(false) : null,
+                NewestProblem = newest is { } found ? await NewestProblemAsync(repository, found, server.SystemIdentifier, cancellationToken).ConfigureAwait(false) : null,
                 OldestBackupWithoutWal = await OldestBackupWithoutWalAsync(repository, server.SegmentSize, cancellationToken).ConfigureAwait(false),
             };
         }
@@ -51,6 +53,16 @@ internal static class RepositoryReader
                 pieces.Add(piece);
         }
         return pieces.GroupBy(p => p.Segment).Select(WalTail.Of).OfType<WalTail>().OrderBy(t => t.Segment).LastOrDefault();
+    }
+
+    // A command that copies onto the final name is seen at it: then a second look finds all of it.
+    private static async Task<string?> NewestProblemAsync(BackupRepository repository, ArchivedWalFile newest, ulong cluster, CancellationToken cancellationToken)
+    {
+        if (await FindProblemAsync(repository, newest, cluster, cancellationToken).ConfigureAwait(false) is null)
+            return null;
+        await Task.Delay(s_again, cancellationToken).ConfigureAwait(false);
+        IReadOnlyList<ArchivedWalFile> now = await WalArchive.FindAsync(repository, newest.File, cancellationToken).ConfigureAwait(false);
+        return await FindProblemAsync(repository, now.Count > 0 ? now[0] : newest, cluster, cancellationToken).ConfigureAwait(false);
     }
 
     private static async Task<Lsn?> TimelineStartAsync(BackupRepository repository, TimelineId timeline, CancellationToken cancellationToken) =>

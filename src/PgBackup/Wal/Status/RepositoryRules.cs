@@ -26,6 +26,9 @@ internal static class RepositoryRules
             verdict.Fail($"The newest segment in the repository, {repository.Newest}, cannot be used: {problem} Run Test-PgWalArchive to see which others, and take a new backup.");
         if (repository.OldestBackupWithoutWal is { } backup)
             verdict.Warn($"The oldest backup, {backup}, cannot be recovered: the segment that it begins with is not in the repository. Run Test-PgWalArchive; remove the backup if the WAL was meant to go.");
+        bool isFirst = server.SegmentSize.SegmentNumberOf(server.CurrentLsn) <= (server.Timeline == TimelineId.First ? 1 : repository.TimelineStart is { } start ? server.SegmentSize.SegmentNumberOf(start) : 0);
+        if (server.IsArchiving && !server.IsStandby && !isElsewhere && repository.Arrived is null && server.Ready is { Count: 0 } && !isFirst)
+            verdict.Warn($"The repository holds no segment of timeline {server.Timeline}, though the server has finished some, and none waits: they were not archived, or the first one is to come. Try it with -Probe; take a backup when archiving has begun.");
         if (!isElsewhere)
             JudgeLag(facts, thresholds, verdict);
     }

@@ -12,12 +12,8 @@ internal static class ServerReader
         SELECT archived_count, last_archived_wal, last_archived_time, failed_count, last_failed_wal, last_failed_time, stats_reset FROM pg_stat_archiver
         """;
 
-    // A standby has no insert position; what it has is the end of its WAL. The timeline of a primary stands in the name of its segment.
-    private const string Position = """
-        SELECT CASE WHEN r THEN coalesce(greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()), '0/0')::text ELSE pg_current_wal_lsn()::text END,
-               CASE WHEN r THEN coalesce((SELECT received_tli FROM pg_stat_wal_receiver), (SELECT timeline_id FROM pg_control_checkpoint()))::text
-                    ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END,
-               r, pg_size_bytes(current_setting('wal_segment_size')), clock_timestamp(), (SELECT system_identifier FROM pg_control_system()),
+    private const string Position = $"""
+        SELECT {LogPositionSql.Lsn}, {LogPositionSql.Timeline}, r, pg_size_bytes(current_setting('wal_segment_size')), clock_timestamp(), (SELECT system_identifier FROM pg_control_system()),
                (SELECT redo_lsn::text FROM pg_control_checkpoint()), (SELECT checkpoint_time FROM pg_control_checkpoint())
         FROM (SELECT pg_is_in_recovery() AS r) AS s
         """;
@@ -57,7 +53,8 @@ internal static class ServerReader
             Archiver = archiver,
             Ready = await TryAsync(session, Ready, row => new ReadyFacts(row.GetInt32(0), Time(row, 1), Time(row, 2)), cancellationToken, archiver.LastFailed ?? "")
                 .ConfigureAwait(false),
-            Slots = [.. slots.Select(s => s.ToStatus(position.Lsn, receivers))],
+            // A temporary slot ends with its session: no danger, but who has one is not without.
+            Slots = [.. slots.Where(s => !s.IsTemporary).Select(s => s.ToStatus(position.Lsn, receivers))],
             Receivers = hidden ? null : [.. receivers.Select(r => r.ToStatus(position.Lsn, slots))],
             WalBytes = files?.Sum(f => f.Size),
             WalFiles = files is null ? null : [.. files.Where(f => f.Segment is not null).Select(f => new WalFileFacts(f.Segment!.Value, f.Written))],
@@ -105,10 +102,8 @@ internal static class ServerReader
     {
         public static PositionRow Read(NpgsqlDataReader row)
         {
-            bool standby = row.GetBoolean(2);
-            uint timeline = uint.Parse(row.GetString(1), standby ? NumberStyles.None : NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
             return new(
-                Lsn.Parse(row.GetString(0)), new TimelineId(timeline), standby, new WalSegmentSize((int)row.GetInt64(3)),
+                Lsn.Parse(row.GetString(0)), new TimelineId(uint.Parse(row.GetString(1), CultureInfo.InvariantCulture)), row.GetBoolean(2), new WalSegmentSize((int)row.GetInt64(3)),
                 row.GetFieldValue<DateTimeOffset>(4), unchecked((ulong)row.GetInt64(5)), Lsn.Parse(row.GetString(6)), row.GetFieldValue<DateTimeOffset>(7));
         }
     }

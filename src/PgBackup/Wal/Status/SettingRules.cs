@@ -14,7 +14,7 @@ internal static class SettingRules
         else if (facts.Method == WalArchiveMethod.Streaming)
             JudgeStreaming(facts, verdict);
         if (settings.IsArchiving && settings.ArchiveTimeout == TimeSpan.Zero && !server.IsStandby)
-            verdict.Warn("archive_timeout is 0: in quiet hours a segment may wait for days before it is archived. ALTER SYSTEM SET archive_timeout = '60s', then SELECT pg_reload_conf().");
+            verdict.Note("archive_timeout is 0: in quiet hours a segment may wait for days before it is archived. ALTER SYSTEM SET archive_timeout = '60s', then SELECT pg_reload_conf().");
         foreach (string name in (ReadOnlySpan<string>)["wal_level", "archive_mode"])
         {
             if (settings.IsArchiving && settings[name] is { PendingRestart: true })

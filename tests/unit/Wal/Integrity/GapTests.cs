@@ -69,8 +69,64 @@ public sealed partial class GapTests(ArchiveLab lab) : IClassFixture<ArchiveLab>
         using var folder = new TempFolder();
         BackupRepository repository = lab.CopyTo(folder);
         WalSamples.WriteFile(Path.GetDirectoryName(lab.PathOf(repository, 1))!, Path.GetFileName(lab.PathOf(repository, await OwnEndAsync(repository))), [1, 2, 3]);
-        Assert.Empty((await ArchiveLab.CheckAsync(repository)).UnrestorableBackups);
+        Assert.Equal([lab.Backup], (await ArchiveLab.CheckAsync(repository)).UnrestorableBackups);
         Assert.Equal([lab.Backup], (await ArchiveLab.CheckAsync(repository, WalCheckLevel.Content)).UnrestorableBackups);
+    }
+
+    [Fact]
+    public async Task EmptyAndShortObjectsAreSeenByTheirNames()
+    {
+        using var folder = new TempFolder();
+        BackupRepository repository = lab.CopyTo(folder);
+        ArchiveLab.Age(repository);
+        ulong number = await OwnEndAsync(repository) + 1;
+        foreach (int length in new[] { 0, 4096 })
+        {
+            File.WriteAllBytes(lab.PathOf(repository, number), new byte[length]);
+            WalArchiveCheck check = await ArchiveLab.CheckAsync(repository);
+            Assert.Equal(WalCheckStatus.Failure, check.Status);
+            Assert.Equal(lab.History.SegmentFor(number, lab.Size).ToString(), Assert.Single(check.Faults).Name);
+        }
+    }
+
+    [Fact]
+    public async Task ZerosAtTheEndOfTheNewestSegmentAreAWarning()
+    {
+        using var folder = new TempFolder();
+        BackupRepository repository = lab.CopyTo(folder);
+        File.Delete(lab.PathOf(repository, lab.LastOf(repository)));
+        ArchiveLab.Age(repository);
+        string newest = lab.PathOf(repository, lab.LastOf(repository));
+        byte[] content = File.ReadAllBytes(newest);
+        Assert.Equal(lab.Size.Bytes, content.Length);
+        Assert.Equal(WalCheckStatus.Ok, (await ArchiveLab.CheckAsync(repository, WalCheckLevel.Records)).Status);
+        content.AsSpan(content.Length / 2).Clear();
+        File.WriteAllBytes(newest, content);
+        WalArchiveCheck check = await ArchiveLab.CheckAsync(repository, WalCheckLevel.Records);
+        Assert.Equal(WalCheckStatus.Warning, check.Status);
+        Assert.False(Assert.Single(check.Faults).IsFailure);
+    }
+
+    [Fact]
+    public async Task ThePermanentBackupsOwnLogIsLookedInto()
+    {
+        using var folder = new TempFolder();
+        BackupRepository repository = lab.CopyTo(folder);
+        PlannedPath whole = CheckPlan.Make(await ClusterLog.ReadAllAsync(repository, CancellationToken.None), new WalCheckOptions(), "memory")[0];
+        PlannedPath planned = whole with { First = whole.Last, Backups = [whole.Backups[0] with { IsPermanent = true }] };
+        Assert.Equal([(whole.First, await OwnEndAsync(repository)), (whole.Last, whole.Last)], planned.Ranges(new WalCheckOptions()));
+        Assert.Equal([(whole.Last, whole.Last)], planned.Ranges(new WalCheckOptions { Newest = 5 }));
+        Assert.Equal([(whole.First, whole.Last)], whole.Ranges(new WalCheckOptions()));
+    }
+
+    [Fact]
+    public void BehindAServerThatHasRestedOnlyTheLastTwoMayBeOnTheWay()
+    {
+        var run = new SegmentRun(TimelineId.First, 11, 20, false, 0, 0);
+        Assert.Equal(
+            [(11ul, 18ul, WalSegmentState.Lost), (19ul, 20ul, WalSegmentState.Uploading)],
+            new GapJudge(20, 10, 0, 16, isFresh: false, []).Judge(run).Select(r => (r.Run.First, r.Run.Last, r.State)));
+        Assert.Equal(WalSegmentState.Uploading, Assert.Single(new GapJudge(20, 10, 0, 16, isFresh: true, []).Judge(run)).State);
     }
 
     /// <summary>Near the end somebody may be storing it, unless what lies behind was stored long ago.</summary>

@@ -121,7 +121,7 @@ public sealed class LogPathPropertyTests
             for (int n = 0; n <= Numbers; n++)
             {
                 if (past.There[i][n])
-                    store.Put(RepositoryLayout.WalFolder + WalSegmentName.Of(past.Histories[i].Timeline, (ulong)n, s_size), [1]);
+                    store.Put(RepositoryLayout.WalFolder + WalSegmentName.Of(past.Histories[i].Timeline, (ulong)n, s_size) + ".zst", [1]);
             }
         }
         return store;

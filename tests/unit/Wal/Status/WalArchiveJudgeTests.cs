@@ -259,6 +259,23 @@ public sealed class WalArchiveJudgeTests
     }
 
     [Fact]
+    public void AnArchiverThatHasStoredNothingYetIsAWarning()
+    {
+        WalArchiveFacts nothing = With(s => s with { Archiver = new ArchiverFacts(0, null, null, 0, null, null, null) });
+        nothing = nothing with { Repository = Archive with { HoldsLastArchived = null, Newest = null } };
+        Assert.Equal(WalArchiveHealth.Warning, Judge(nothing).Status);
+        Assert.Equal(WalArchiveHealth.Ok, Judge(nothing with { Server = nothing.Server with { CurrentLsn = new Lsn(0x1123456) } }).Status);
+    }
+
+    [Fact]
+    public void AnArchiveTimeoutOfZeroIsANote()
+    {
+        WalVerdict verdict = Judge(With(s => s with { Settings = Settings(("archive_timeout", "0")) }));
+        Assert.Equal(WalArchiveHealth.Ok, verdict.Status);
+        Assert.Contains("archive_timeout", Assert.Single(verdict.Notes), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void ABurstOfSecondsIsNoDiskThatFillsUp()
     {
         WalArchiveFacts burst = With(s => s with { Ready = new ReadyFacts(3, Now.AddSeconds(-2), null) }) with { Disk = new DiskFacts(2L << 30, null), Growth = 50 << 20, IsGrowthBrief = true };

@@ -98,6 +98,25 @@ public sealed class WatchedRepositoryTests
         Assert.Contains(lost.Reasons, r => r.StartsWith("Archiving is stuck", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task AProbeWaitsUntilACopyOntoTheFinalNameIsWhole()
+    {
+        await using WatchedServer watched = await WatchedServer.StartAsync();
+        await watched.SetCommandAsync($"head -c 1000000 %p > '{watched.Archive}/%f' && sleep 2 && cp %p '{watched.Archive}/%f'");
+        WalArchiveStatus arrived = await watched.LookAsync(new WalArchiveStatusOptions { Probe = true, Timeout = TimeSpan.FromSeconds(60) });
+        Assert.NotNull(arrived.ProbeDuration);
+        Assert.True(arrived.IsNewestReadable);
+    }
+
+    [Fact]
+    public async Task AProbeThatCannotSucceedSwitchesNothing()
+    {
+        await using WatchedServer watched = await WatchedServer.StartAsync("/bin/true");
+        WalArchiveStatus status = await watched.LookAsync(new WalArchiveStatusOptions { Probe = true, Timeout = TimeSpan.FromSeconds(60) });
+        Assert.Null(status.ProbeSegment);
+        Assert.Contains(status.Reasons, r => r.StartsWith("No probe: archive_command stores nothing", StringComparison.Ordinal));
+    }
+
     private static async Task<WalArchiveStatus> ExpectAsync(WatchedServer watched, params string[] texts)
     {
         WalArchiveStatus status = await watched.LookAsync();

@@ -112,10 +112,13 @@ internal readonly record struct ReadChunk(ulong First, ulong Last)
     public static IReadOnlyList<ReadChunk> Of(PlannedPath planned, WalCheckOptions options)
     {
         var runs = new List<ReadChunk>();
-        foreach (SegmentRun run in planned.Path.Scan(planned.First, planned.Last))
+        foreach ((ulong from, ulong to) in planned.Ranges(options))
         {
-            if (run.IsThere)
-                AddRun(runs, planned, run, options.Since);
+            foreach (SegmentRun run in planned.Path.Scan(from, to))
+            {
+                if (run.IsThere)
+                    AddRun(runs, planned, run, options.Since);
+            }
         }
         if (options.Newest is { } newest)
             KeepNewest(runs, newest);

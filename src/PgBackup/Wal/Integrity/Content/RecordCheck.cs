@@ -90,11 +90,19 @@ internal static class RecordCheck
         if (end.Kind == WalEndKind.SegmentMissing && number > chunk.Last)
             return null;
         bool isNewest = number >= (reading.Planned.Path.LastNumber ?? 0);
-        if (isNewest && end.Kind is WalEndKind.EndOfWal or WalEndKind.SegmentMissing)
+        if (isNewest && end.Kind is WalEndKind.SegmentMissing)
             return null;
-        if (isNewest && end.Kind == WalEndKind.Torn)
+        if (isNewest && end.Kind is WalEndKind.Torn or WalEndKind.EndOfWal)
         {
-            reading.Faults.AddSegment(number, end.Position, $"{end.Message} Nothing follows: a crash leaves this, and so does damage to the very last record.", isFailure: false);
+            if (SegmentContent.FindCutBackup(reading.Planned, number, end.Position) is { } cut)
+            {
+                reading.Faults.AddSegment(number, end.Position, cut);
+                return number;
+            }
+            if (end.Kind == WalEndKind.EndOfWal)
+                reading.Faults.AddSegment(number, end.Position, $"the log ends at {end.Position}, within a segment that was archived whole: the server stopped there, or the rest was lost.", isFailure: false);
+            else
+                reading.Faults.AddSegment(number, end.Position, $"{end.Message} Nothing follows: a crash leaves this, and so does damage to the very last record.", isFailure: false);
             return null;
         }
         // The pages often tell more than the record that could not be read.

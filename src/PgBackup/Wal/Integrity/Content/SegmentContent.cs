@@ -38,6 +38,17 @@ internal static class SegmentContent
         }
     }
 
+    /// <summary>Says which backup of the path ends in the segment, but behind where the log ends; null when none does.</summary>
+    public static string? FindCutBackup(PlannedPath planned, ulong number, Lsn end)
+    {
+        foreach (ClusterBackup backup in planned.Backups)
+        {
+            if (backup.FinishLsn!.Value > end && planned.Path.NumberBefore(backup.FinishLsn.Value) == number)
+                return $"the log ends at {end}, and the backup {backup.Name} needs it up to {backup.FinishLsn}.";
+        }
+        return null;
+    }
+
     private static async Task<(Lsn Lsn, string Message)?> ReadAsync(
         Reading reading, WalSegmentName segment, Lsn start, Stream content, Memory<byte> buffer, CancellationToken cancellationToken)
     {
@@ -56,6 +67,8 @@ internal static class SegmentContent
                 return fault;
             total += read;
         }
+        if (total == size && pages.ZeroFrom is { } zero)
+            return FindCutBackup(reading.Planned, log.SegmentSize.SegmentNumberOf(start), zero) is { } cut ? (zero, cut) : null;
         return total == size ? null : (start + (ulong)(total / PageSize * PageSize), total == 0 ? "it is empty." : $"it has {total} bytes, a segment has {size}.");
     }
 
@@ -97,6 +110,9 @@ internal static class SegmentContent
                 SystemIdentifier = planned.Log.SystemIdentifier,
             });
         }
+
+        /// <summary>From where on there are zeros only; null when the last page that was seen has something.</summary>
+        public Lsn? ZeroFrom => _zeroFrom;
 
         public (Lsn Lsn, string Message)? Check(ReadOnlySpan<byte> pages)
         {
