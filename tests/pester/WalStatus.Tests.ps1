@@ -69,4 +69,19 @@ Describe 'Get-PgWalArchiveStatus' {
     It 'ends with 20 when the server is not there' {
         Get-ExitCode -Port 1 | Should -Be 20
     }
+
+    It 'ends with the worst of several calls, and one server that is not there does not end the watch' {
+        $server = "-HostName '$($cluster.HostName)' -Port $($cluster.Port) -UserName $($cluster.UserName)"
+        $null = Invoke-TestSql $cluster 'ALTER SYSTEM RESET archive_command'
+        $null = Invoke-TestSql $cluster 'SELECT pg_reload_conf()'
+        for ($i = 0; $i -lt 300 -and (Get-ExitCode '-MinFreeSpace 1MB -FailureWindow 0s') -ne 0; $i++) { Start-Sleep -Milliseconds 200 }
+        $none = Join-Path $folder 'none'
+        $null = pwsh -NoProfile -NonInteractive -Command "Get-PgWalArchiveStatus $server -Repository '$none'; Get-PgWalArchiveStatus $server -Repository '$repository' -MinFreeSpace 1MB -FailureWindow 0s" 2>&1
+        $LASTEXITCODE | Should -Be 14
+        $servers = [pscustomobject] @{ Port = 1 }, [pscustomobject] @{ Port = $cluster.Port }
+        $states = $servers | Get-PgWalArchiveStatus -HostName $cluster.HostName -UserName $cluster.UserName -Repository $repository -ErrorVariable errors -ErrorAction SilentlyContinue
+        $states | Should -HaveCount 1
+        $errors | Should -HaveCount 1
+        { Get-PgWalArchiveStatus -HostName $cluster.HostName -Port 1 -UserName $cluster.UserName -Repository $repository } | Should -Throw
+    }
 }

@@ -84,6 +84,25 @@ internal sealed class LogPath
     /// <summary>What is there and what is missing of the segments from <paramref name="first"/> to <paramref name="last"/>, in order; cut where the timeline changes.</summary>
     public IEnumerable<SegmentRun> Scan(ulong first, ulong last)
     {
+        // A stand-in is of the parent's timeline, as what comes before it may be.
+        SegmentRun? open = null;
+        foreach (SegmentRun run in ScanLegs(first, last))
+        {
+            if (open is { } before && before.Timeline == run.Timeline && before.IsThere == run.IsThere && before.Last + 1 == run.First)
+            {
+                open = before with { Last = run.Last, StoredBytes = before.StoredBytes + run.StoredBytes, Duplicates = before.Duplicates + run.Duplicates };
+                continue;
+            }
+            if (open is { } done)
+                yield return done;
+            open = run;
+        }
+        if (open is { } rest)
+            yield return rest;
+    }
+
+    private IEnumerable<SegmentRun> ScanLegs(ulong first, ulong last)
+    {
         foreach (Leg leg in _legs)
         {
             ulong from = Math.Max(leg.First, first), to = Math.Min(leg.Last, last);
