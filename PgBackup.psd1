@@ -14,6 +14,7 @@
         'PgBackup.Format.ps1xml'
         'PgBackup.Backups.Format.ps1xml'
         'PgBackup.Configuration.Format.ps1xml'
+        'PgBackup.Databases.Format.ps1xml'
         'PgBackup.Repositories.Format.ps1xml'
         'PgBackup.Wal.Format.ps1xml'
     )
@@ -21,6 +22,7 @@
     FunctionsToExport      = @()
     CmdletsToExport        = @(
         'Backup-PgCluster'
+        'Backup-PgDatabase'
         'Copy-PgBackup'
         'Enable-PgWalArchiving'
         'Get-PgBackup'
@@ -33,6 +35,7 @@
         'New-PgBackupKey'
         'Push-PgWal'
         'Receive-PgWal'
+        'Restore-PgDatabase'
         'Restore-PgPointInTime'
         'Restore-PgWal'
         'Test-PgBackupRepository'

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Xml;
 using System.Xml.Linq;
 
 namespace PgBackup.Build;
@@ -17,7 +18,16 @@ internal readonly record struct TestCount(int Passed, int Failed)
             Console.WriteLine($"{what} left no results (exit code {exitCode}).");
             return new TestCount(0, 1);
         }
-        TestCount count = read(XDocument.Load(resultFile));
+        TestCount count;
+        try
+        {
+            count = read(XDocument.Load(resultFile));
+        }
+        catch (XmlException e)
+        {
+            Console.WriteLine($"{what} left results that cannot be read, in '{resultFile}' (exit code {exitCode}): {e.Message}");
+            return new TestCount(0, 1);
+        }
         if (exitCode != 0 && count.Failed == 0)
         {
             Console.WriteLine($"{what} ended with {exitCode} although no test failed.");

@@ -6,11 +6,12 @@ namespace PgBackup.Bench;
 internal sealed record BenchOptions
 {
     public const string Usage = """
-        Bench [--store | --delta | --wal | --loss] [--rounds N] [--scale N] [--documents MEGABYTES]
+        Bench [--store | --delta | --wal | --loss | --dump] [--rounds N] [--scale N] [--documents MEGABYTES]
           --store       the repositories are in a bucket of a gateway of the benchmark's own; without, in folders
           --delta       backups of what changed, of PostgreSQL 17 (by WAL summaries) and 15 (by reading pages)
           --wal         pushing, fetching and replaying WAL, in folders and in a bucket
           --loss        what kill -9 of the server costs, --rounds times by archiving, streaming and synchronous streaming
+          --dump        logical backups of one database, beside pg_dump's own ways
           --rounds      how often every tool does everything (default 3)
           --scale       pgbench's scale; 15 MB each (default 90)
           --documents   the size of the table of text and jsonb (default 700)
@@ -27,6 +28,9 @@ internal sealed record BenchOptions
 
     /// <summary>Whether the loss of a server is measured.</summary>
     public bool IsLoss { get; private init; }
+
+    /// <summary>Whether logical backups are measured.</summary>
+    public bool IsDump { get; private init; }
 
     /// <summary>How often every tool does everything.</summary>
     public int Rounds { get; private init; } = 3;
@@ -49,12 +53,12 @@ internal sealed record BenchOptions
         BenchOptions options = new() { Module = "", PowerShell = "" };
         for (int i = 0; i < arguments.Length; i += 2)
         {
-            if (arguments[i] is "--store" or "--delta" or "--wal" or "--loss")
+            if (arguments[i] is "--store" or "--delta" or "--wal" or "--loss" or "--dump")
             {
                 options = options with
                 {
                     IsStore = options.IsStore || arguments[i] == "--store", IsDelta = options.IsDelta || arguments[i] == "--delta", IsWal = options.IsWal || arguments[i] == "--wal",
-                    IsLoss = options.IsLoss || arguments[i] == "--loss",
+                    IsLoss = options.IsLoss || arguments[i] == "--loss", IsDump = options.IsDump || arguments[i] == "--dump",
                 };
                 i--;
                 continue;
@@ -76,7 +80,7 @@ internal sealed record BenchOptions
                 return null;
             options = next;
         }
-        bool isOne = new[] { options.IsStore, options.IsDelta, options.IsWal, options.IsLoss }.Count(static chosen => chosen) <= 1;
+        bool isOne = new[] { options.IsStore, options.IsDelta, options.IsWal, options.IsLoss, options.IsDump }.Count(static chosen => chosen) <= 1;
         return isOne && options.Module.Length > 0 && options.PowerShell.Length > 0 ? options : null;
     }
 }

@@ -16,7 +16,16 @@ IDisposable[] registrations = [.. signals.Select(signal => PosixSignalRegistrati
 }))];
 try
 {
-    await (options.IsStore ? StoreRun.RunAsync(options, stop.Token) : options.IsDelta ? DeltaRun.RunAsync(options, stop.Token) : options.IsWal ? WalRun.RunAsync(options, stop.Token) : options.IsLoss ? LossRun.RunAsync(options, stop.Token) : DirectoryRun.RunAsync(options, stop.Token));
+    Func<BenchOptions, CancellationToken, Task> run = options switch
+    {
+        { IsStore: true } => StoreRun.RunAsync,
+        { IsDelta: true } => DeltaRun.RunAsync,
+        { IsWal: true } => WalRun.RunAsync,
+        { IsLoss: true } => LossRun.RunAsync,
+        { IsDump: true } => DumpRun.RunAsync,
+        _ => DirectoryRun.RunAsync,
+    };
+    await run(options, stop.Token);
     return 0;
 }
 catch (OperationCanceledException)

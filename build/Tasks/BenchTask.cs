@@ -9,7 +9,7 @@ internal sealed class BenchTask : BuildTask
     public override string Name => "Bench";
 
     /// <inheritdoc/>
-    public override string Summary => "time backup and restore against tar|zstd and pgBackRest; --store in a bucket; --delta what changed; --wal the log; --loss what kill -9 costs; --rounds N, --scale N, --documents MB";
+    public override string Summary => "time backup and restore against tar|zstd and pgBackRest; --store in a bucket; --delta what changed; --wal the log; --loss what kill -9 costs; --dump logical backups; --rounds N, --scale N, --documents MB";
 
     /// <inheritdoc/>
     public override async Task<int> RunAsync(string[] arguments)

@@ -20,6 +20,7 @@ internal sealed class TestTask : BuildTask
         await Prerequisites.EnsureAsync([.. Prerequisites.Server, .. Prerequisites.Codecs]);
         await StoreRoots.EnsureAsync();
         await PostgresRoots.EnsureAsync();
+        await ClientRoots.EnsureAsync();
         int code = await new BuildModuleTask().RunAsync([]);
         if (code != 0)
             return code;

@@ -13,7 +13,8 @@ public sealed class ModuleInitializer : IModuleAssemblyInitializer
     private static readonly Lazy<EngineLoadContext> s_context = new(() =>
         new EngineLoadContext(Path.Combine(Path.GetDirectoryName(typeof(ModuleInitializer).Assembly.Location)!, "engine")));
 
-    private static int s_hooked;
+    // A type's initializer runs once, and the runspaces that import at the same instant wait until it has ended.
+    static ModuleInitializer() => AssemblyLoadContext.Default.Resolving += Resolve;
 
     /// <summary>
     /// Answers for the engine's name, and for no other, from the module's own context. The answer stays for as long as the process lives:
@@ -21,8 +22,7 @@ public sealed class ModuleInitializer : IModuleAssemblyInitializer
     /// </summary>
     public void OnImport()
     {
-        if (Interlocked.Exchange(ref s_hooked, 1) == 0)
-            AssemblyLoadContext.Default.Resolving += Resolve;
+        // What there is to do is done once in a process, by the type's initializer.
     }
 
     private static Assembly? Resolve(AssemblyLoadContext context, AssemblyName name) =>

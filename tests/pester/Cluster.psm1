@@ -8,8 +8,10 @@ trap '' INT TERM HUP
 while kill -0 "$1" 2>/dev/null && [ -d "$2" ]; do sleep 0.5; done
 [ -d "$2" ] || exit 0
 pid=$(head -n 1 "$2/data/postmaster.pid" 2>/dev/null)
+segment=$(sed -n 7p "$2/data/postmaster.pid" 2>/dev/null | awk '{ print $2 }')
 [ -z "$pid" ] || kill -9 "$pid" 2>/dev/null
 sleep 0.5
+[ -z "$segment" ] || ipcrm -m "$segment" 2>/dev/null
 rm -rf "$2"
 '@
 

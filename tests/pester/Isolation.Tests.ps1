@@ -2,7 +2,8 @@ BeforeAll {
     # Each case needs a session of its own: what is loaded stays loaded.
     function Invoke-Session {
         param([string] $Script)
-        $output = pwsh -NoProfile -NonInteractive -Command $Script 2>&1
+        # Without colours: their escape characters have no place in a file of results.
+        $output = pwsh -NoProfile -NonInteractive -Command "`$PSStyle.OutputRendering = 'PlainText'; $Script" 2>&1
         if ($LASTEXITCODE -ne 0) { throw "The session ended with ${LASTEXITCODE}: $($output -join "`n")" }
         $output | ForEach-Object { "$_" }
     }

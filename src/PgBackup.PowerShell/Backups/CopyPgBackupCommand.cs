@@ -5,6 +5,7 @@ using PgBackup.Errors;
 using PgBackup.PowerShell.Parameters;
 using PgBackup.PowerShell.Pipeline;
 using PgBackup.Repository;
+using PgBackup.Repository.Dumps;
 using PgBackup.Storage.S3;
 
 namespace PgBackup.PowerShell.Backups;
@@ -18,6 +19,7 @@ public sealed class CopyPgBackupCommand : PgRepositoryCmdlet
     private const string ObjectSet = "InputObject";
 
     private readonly List<SourceRequest> _requests = [];
+    private PgBackupException? _refused;
     private RepositorySettings _destination = null!;
 
     /// <summary>The names of the backups; wildcards are permitted. All complete ones when neither names nor objects are given.</summary>
@@ -27,10 +29,10 @@ public sealed class CopyPgBackupCommand : PgRepositoryCmdlet
     [ValidateNotNullOrEmpty]
     public string[]? Name { get; set; }
 
-    /// <summary>The backups, from Get-PgBackup.</summary>
+    /// <summary>The backups of clusters, from Get-PgBackup.</summary>
     [Parameter(Mandatory = true, ValueFromPipeline = true, ParameterSetName = ObjectSet)]
     [ValidateNotNull]
-    public ClusterBackup? InputObject { get; set; }
+    public object? InputObject { get; set; }
 
     /// <summary>Only the newest complete backup.</summary>
     [Parameter(ParameterSetName = NameSet)]
@@ -94,14 +96,24 @@ public sealed class CopyPgBackupCommand : PgRepositoryCmdlet
                 : new S3Credential(DestinationCredential.UserName, new SecretText(DestinationCredential.GetNetworkCredential().Password)),
         });
         // A backup tells where it is; a repository that was named goes before that.
-        if (InputObject is not null && Repository is null)
-            Repository = InputObject.Repository;
+        ClusterBackup? backup = InputOf(InputObject);
+        if (_refused is not null)
+            return;
+        if (backup is not null && Repository is null)
+            Repository = backup.Repository;
         RepositorySettings source = ResolveRepository();
         SourceRequest? request = _requests.Find(r => r.Settings.Location == source.Location);
         if (request is null)
             _requests.Add(request = new SourceRequest(source, []));
-        if (InputObject is not null)
-            request.Names.Add(InputObject.Name);
+        if (backup is not null)
+            request.Names.Add(backup.Name);
+    }
+
+    /// <inheritdoc/>
+    protected override async Task RunAsync(IPipeline pipeline, CancellationToken cancellationToken)
+    {
+        if (_refused is not null)
+            await pipeline.WriteErrorAsync(_refused);
     }
 
     /// <inheritdoc/>
@@ -109,6 +121,19 @@ public sealed class CopyPgBackupCommand : PgRepositoryCmdlet
     {
         foreach (SourceRequest request in _requests)
             await CopyAsync(request, pipeline, cancellationToken);
+    }
+
+    // Not of the type ClusterBackup: then a database's backup would bind by its repository alone, and everything in there would be copied.
+    private ClusterBackup? InputOf(object? input)
+    {
+        object? value = input is PSObject wrapped ? wrapped.BaseObject : input;
+        _refused = value switch
+        {
+            null or ClusterBackup => null,
+            DatabaseBackup other => PgErrors.DatabaseBackupNotCopied(other.Name, other.Repository),
+            _ => PgErrors.BackupObjectInvalid(value.GetType().Name),
+        };
+        return value as ClusterBackup;
     }
 
     private async Task CopyAsync(SourceRequest request, IPipeline pipeline, CancellationToken cancellationToken)
@@ -151,12 +176,15 @@ public sealed class CopyPgBackupCommand : PgRepositoryCmdlet
         }
         var exact = new HashSet<string>((Name ?? []).Where(n => !WildcardPattern.ContainsWildcardCharacters(n)), StringComparer.OrdinalIgnoreCase);
         WildcardPattern[] patterns = [.. (Name ?? ["*"]).Select(n => WildcardPattern.Get(n, WildcardOptions.IgnoreCase))];
-        IReadOnlyList<ClusterBackup> named = new BackupFilter { LatestOnly = Latest }.Apply(catalog, name => Array.Exists(patterns, p => p.IsMatch(name)));
+        IReadOnlyList<ClusterBackup> named = new BackupFilter { LatestOnly = Latest, IsNamed = name => Array.Exists(patterns, p => p.IsMatch(name)) }.Apply(catalog);
         foreach (string name in exact.Where(n => !named.Any(b => b.Name.Equals(n, StringComparison.OrdinalIgnoreCase))))
-            await pipeline.WriteErrorAsync(PgErrors.BackupNotFound(name, location));
+            await pipeline.WriteErrorAsync(Missing(name, location));
         // What a pattern meets by chance and is no backup yet, or none any more, is no failure.
         return [.. named.Where(b => b.Status is BackupStatus.Complete or BackupStatus.Damaged || exact.Contains(b.Name))];
     }
+
+    private static PgBackupException Missing(string name, string location) =>
+        DumpLayout.IsName(name) ? PgErrors.DatabaseBackupNotCopied(name, location) : PgErrors.BackupNotFound(name, location);
 
     private sealed record SourceRequest(RepositorySettings Settings, List<string> Names);
 }

@@ -20,6 +20,20 @@ public static class Format
         { } d => string.Create(CultureInfo.InvariantCulture, $"{(int)d.TotalHours}h {d.Minutes:00}m"),
     };
 
+    /// <summary>What a logical backup is of, in a column: its database, <c>(globals)</c>, or nothing when its manifest could not be read.</summary>
+    public static string DatabaseOf(DatabaseBackup backup) => backup.Database ?? (backup.Content == DumpContent.Globals ? "(globals)" : "");
+
+    /// <summary>What a backup of any kind is of, in a column: as <see cref="DatabaseOf"/>, and nothing for a cluster.</summary>
+    public static string SubjectOf(object backup) => backup is DatabaseBackup database ? DatabaseOf(database) : "";
+
+    /// <summary>The type of a cluster's backup, or the format of a database's.</summary>
+    public static string TypeOf(object backup) => backup switch
+    {
+        ClusterBackup cluster => cluster.Type.ToString(),
+        DatabaseBackup database => database.Format.ToString(),
+        _ => "",
+    };
+
     /// <summary>
     /// Text cut into lines at blanks, because a table cuts words anywhere. A word longer than a line is left to the table.
     /// </summary>

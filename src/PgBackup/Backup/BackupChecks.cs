@@ -83,10 +83,17 @@ internal static class BackupChecks
             throw PgErrors.ArchivingNotEnabled(server.Server, "wal_level is minimal");
         if (settings["archive_mode"] == "off")
         {
-            // Somebody streams, Receive-PgWal or another: whether into this repository is proven in the end, when the backup's WAL is waited for.
-            if (await server.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM pg_replication_slots WHERE slot_type = 'physical' AND active)", cancellationToken).ConfigureAwait(false))
+            // Somebody receives, Receive-PgWal or another: whether into this repository is proven in the end, when the backup's WAL is waited for. A standby replays
+            // what it receives and says how far; who may not see that says nothing.
+            const string Receiver =
+                """
+                SELECT EXISTS (
+                    SELECT FROM pg_replication_slots s LEFT JOIN pg_stat_replication r ON r.pid = s.active_pid
+                    WHERE s.slot_type = 'physical' AND s.active AND r.replay_lsn IS NULL)
+                """;
+            if (await server.ScalarAsync<bool>(Receiver, cancellationToken).ConfigureAwait(false))
                 return;
-            throw PgErrors.ArchivingNotEnabled(server.Server, "archive_mode is off, and nobody receives it through a replication slot");
+            throw PgErrors.ArchivingNotEnabled(server.Server, "archive_mode is off, and nobody receives it through a replication slot (standbys do not count)");
         }
         // With archive_mode off the server shows "(disabled)"; with it on, an empty command keeps the WAL for ever.
         if (settings["archive_command"].Length == 0 && settings.GetValueOrDefault("archive_library", "").Length == 0)

@@ -12,6 +12,11 @@ public static partial class PgErrors
         $"The folder '{target}' is a tablespace of the server that runs on '{dataDirectory}': it is not written to, even with -Force.",
         $"Say where the tablespace shall lie: -TablespaceMapping '{source}=/path/to/an/empty/folder'. A copy of a data directory has the original's links.", target);
 
+    internal static PgBackupException ReplayedTablespaceInUse(string backup, string location, string dataDirectory) => new(
+        "TablespaceInUse", ErrorKind.ResourceBusy, ExitCodes.Failed,
+        $"Between the backup '{backup}' and the target a tablespace was created in '{location}', which is a tablespace of the server that runs on '{dataDirectory}': a server that replays this would write into it.",
+        "Take a backup that was made after that (-Name), an earlier target, or restore on a machine that has nothing there. Stop that server only if its data may be overwritten.", location);
+
     internal static PgBackupException DestinationHoldsRepository(string path, string repository) => new(
         "DestinationHoldsRepository", ErrorKind.InvalidArgument, ExitCodes.BadConfiguration,
         $"'{path}' is not restored to: it is, holds, or lies in the repository '{repository}'.",

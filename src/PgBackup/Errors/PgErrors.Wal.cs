@@ -22,6 +22,11 @@ public static partial class PgErrors
         $"The WAL file '{path}' changed while it was read.",
         "Push only files that the server has finished (it marks them .ready); then run the command again.", path);
 
+    internal static PgBackupException WalPiecesDiffer(string location, string name, Lsn position) => new(
+        "WalContentConflict", ErrorKind.ResourceExists, ExitCodes.Failed,
+        $"The repository '{location}' holds other content for the WAL segment {name} in pieces, around {position}; nothing was changed.",
+        "Two servers write the same timeline: one was restored or copied and went on without a new one. Find out which one may archive here; give the other a repository of its own.", name);
+
     internal static PgBackupException WalContentConflict(string location, string name, string key) => new(
         "WalContentConflict", ErrorKind.ResourceExists, ExitCodes.Failed,
         $"The repository '{location}' holds '{key}' already, with other content than the WAL file '{name}' that was to be stored; nothing was changed.",

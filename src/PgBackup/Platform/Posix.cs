@@ -14,6 +14,7 @@ internal static partial class Posix
     private const int NoEntry = 2;
     private const int NotADirectory = 20;
     private const int FileExists = 17;
+    private const int Sigterm = 15;
     private static readonly int s_linkLoop = OperatingSystem.IsMacOS() ? 62 : 40;
 
     /// <summary>True when files made by this process would belong to root.</summary>
@@ -190,6 +191,12 @@ internal static partial class Posix
             _ => new IOException(message, error),
         };
     }
+
+    /// <summary>Asks a process to end (SIGTERM). One that has gone is none.</summary>
+    public static void Terminate(int process) => _ = Kill(process, Sigterm);
+
+    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    private static partial int Kill(int process, int signal);
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Open(string path, int flags, int mode);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using PgBackup.Errors;
 using PgBackup.Repository.Documents;
@@ -17,7 +18,7 @@ public static class BackupCatalog
     public static async Task<IReadOnlyList<ClusterBackup>> ListAsync(BackupRepository repository, CancellationToken cancellationToken = default)
     {
         Task<List<string>> listing = ListFoldersAsync(repository, cancellationToken);
-        Task<List<Published>> publishing = ListSentinelsAsync(repository, cancellationToken);
+        Task<List<Published>> publishing = ListPublishedAsync(repository, cancellationToken);
         await Task.WhenAll(listing, publishing).ConfigureAwait(false);
         List<string> folders = await listing.ConfigureAwait(false);
         List<Published> sentinels = await publishing.ConfigureAwait(false);
@@ -27,7 +28,7 @@ public static class BackupCatalog
             // In this order, folders, lease, sentinels: a backup that begins or ends meanwhile is then never taken for one whose run died.
             running = await Task.WhenAll(
                 BackupLease.CurrentAsync(repository, cancellationToken), BackupLease.CurrentCopyAsync(repository, cancellationToken)).ConfigureAwait(false);
-            sentinels = await ListSentinelsAsync(repository, cancellationToken).ConfigureAwait(false);
+            sentinels = await ListPublishedAsync(repository, cancellationToken).ConfigureAwait(false);
         }
 
         var read = new CatalogEntry?[sentinels.Count];
@@ -50,16 +51,24 @@ public static class BackupCatalog
         return folders;
     }
 
-    private static async Task<List<Published>> ListSentinelsAsync(BackupRepository repository, CancellationToken cancellationToken)
+    /// <summary>The published backups by their sentinels' names alone; nothing is opened.</summary>
+    internal static async IAsyncEnumerable<(BackupName Name, StoredObject Sentinel)> ListSentinelsAsync(
+        BackupRepository repository, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        List<Published> sentinels = [];
         await foreach (StoredObject item in repository.Store.ListAsync(RepositoryLayout.BackupFolder, recursive: false, cancellationToken).ConfigureAwait(false))
         {
             string file = item.Key[RepositoryLayout.BackupFolder.Length..];
             if (file.EndsWith(RepositoryLayout.SentinelSuffix, StringComparison.Ordinal)
                 && BackupName.TryParse(file[..^RepositoryLayout.SentinelSuffix.Length], out BackupName? name))
-                sentinels.Add(new Published(name, item));
+                yield return (name, item);
         }
+    }
+
+    private static async Task<List<Published>> ListPublishedAsync(BackupRepository repository, CancellationToken cancellationToken)
+    {
+        List<Published> sentinels = [];
+        await foreach ((BackupName name, StoredObject item) in ListSentinelsAsync(repository, cancellationToken).ConfigureAwait(false))
+            sentinels.Add(new Published(name, item));
         return sentinels;
     }
 

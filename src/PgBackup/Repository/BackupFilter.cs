@@ -3,8 +3,17 @@ namespace PgBackup.Repository;
 /// <summary>Which backups of a catalogue are wanted.</summary>
 public sealed record BackupFilter
 {
-    /// <summary>Only this type; null for both.</summary>
+    /// <summary>Only those whose name it takes; null for all.</summary>
+    public Func<string, bool>? IsNamed { get; init; }
+
+    /// <summary>Only this type, which databases' backups have none of; null for both.</summary>
     public BackupType? Type { get; init; }
+
+    /// <summary>Only those of a database that it takes; null for all.</summary>
+    public Func<string, bool>? IsDatabase { get; init; }
+
+    /// <summary>Only those with a label that it takes; null for all.</summary>
+    public Func<string, bool>? IsLabel { get; init; }
 
     /// <summary>Only those that began at this time or later.</summary>
     public DateTimeOffset? Since { get; init; }
@@ -16,18 +25,25 @@ public sealed record BackupFilter
     public bool LatestOnly { get; init; }
 
     /// <summary>The backups that are wanted, in the order given (a catalogue's is oldest first).</summary>
-    /// <param name="backups">The catalogue.</param>
-    /// <param name="isNamed">Whether a name is wanted; null for all.</param>
-    public IReadOnlyList<ClusterBackup> Apply(IReadOnlyList<ClusterBackup> backups, Func<string, bool>? isNamed = null)
+    public IReadOnlyList<ClusterBackup> Apply(IReadOnlyList<ClusterBackup> backups) => Newest(
+        [.. backups.Where(b => IsDatabase is null && IsLabel is null && (Type is null || b.Type == Type) && Takes(b.Name, b.StartTime))], static b => b.Status);
+
+    /// <summary>The backups that are wanted, in the order given (a catalogue's is oldest first).</summary>
+    public IReadOnlyList<DatabaseBackup> Apply(IReadOnlyList<DatabaseBackup> backups) => Newest(
+        [.. backups.Where(b => Type is null
+            && (IsDatabase is null || (b.Database is { } database && IsDatabase(database)))
+            && (IsLabel is null || (b.Label is { } label && IsLabel(label)))
+            && Takes(b.Name, b.StartTime))],
+        static b => b.Status);
+
+    private bool Takes(string name, DateTimeOffset? start) => (IsNamed is null || IsNamed(name)) && (Since is null || start >= Since) && (Before is null || start < Before);
+
+    private List<T> Newest<T>(List<T> wanted, Func<T, BackupStatus> statusOf)
+        where T : class
     {
-        List<ClusterBackup> wanted = [.. backups.Where(b =>
-            (isNamed is null || isNamed(b.Name))
-            && (Type is null || b.Type == Type)
-            && (Since is null || b.StartTime >= Since)
-            && (Before is null || b.StartTime < Before))];
         if (!LatestOnly)
             return wanted;
-        ClusterBackup? latest = wanted.FindLast(b => b.Status == BackupStatus.Complete);
+        T? latest = wanted.FindLast(b => statusOf(b) == BackupStatus.Complete);
         return latest is null ? [] : [latest];
     }
 }

@@ -34,6 +34,9 @@ public sealed record ClusterBackup
     /// <summary>The name in WAL-G's form.</summary>
     public required string Name { get; init; }
 
+    /// <summary>What it is of.</summary>
+    public BackupKind Kind => BackupKind.Cluster;
+
     /// <summary>Full or delta.</summary>
     public required BackupType Type { get; init; }
 

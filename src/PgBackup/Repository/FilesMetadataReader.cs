@@ -12,8 +12,9 @@ namespace PgBackup.Repository;
 /// <param name="Modified">Its modification time as it stands there (RFC 3339); null when it is not said.</param>
 /// <param name="Size">The bytes of the file itself, which PgBackup alone writes; null when they are not said.</param>
 /// <param name="EmptyBlocks">The pages that were never used, which PgBackup alone writes; null when there are none, or none are said.</param>
+/// <param name="AllVisibleBlocks">The pages that are marked all-visible (<see cref="BlockBitmap"/>), which PgBackup alone writes; null when they are not said.</param>
 public readonly record struct FileMetadata(
-    string Name, bool IsIncremented, bool IsSkipped, string? Modified = null, long? Size = null, BlockRanges? EmptyBlocks = null);
+    string Name, bool IsIncremented, bool IsSkipped, string? Modified = null, long? Size = null, BlockRanges? EmptyBlocks = null, string? AllVisibleBlocks = null);
 
 /// <summary>
 /// Reads WAL-G's <c>files_metadata.json</c> as it streams by: the document of a big cluster is larger than a gigabyte. Understands the <c>Files</c> and
@@ -26,19 +27,23 @@ public sealed class FilesMetadataReader
 
     private readonly Action<FileMetadata> _onFile;
     private readonly Action<string>? _onPart;
+    private readonly Action<string, uint>? _onDatabase;
     private Section _section;
     private string? _name;
+    private string? _database;
     private Flag _flag;
     private bool _isIncremented;
     private bool _isSkipped;
     private string? _modified;
     private long? _size;
+    private string? _visible;
     private readonly List<uint> _empty = [];
 
-    private FilesMetadataReader(Action<FileMetadata> onFile, Action<string>? onPart)
+    private FilesMetadataReader(Action<FileMetadata> onFile, Action<string>? onPart, Action<string, uint>? onDatabase)
     {
         _onFile = onFile;
         _onPart = onPart;
+        _onDatabase = onDatabase;
     }
 
     private enum Section
@@ -46,6 +51,7 @@ public sealed class FilesMetadataReader
         Other,
         Files,
         TarFileSets,
+        Databases,
     }
 
     private enum Flag
@@ -56,14 +62,26 @@ public sealed class FilesMetadataReader
         Modified,
         Size,
         EmptyBlocks,
+        AllVisibleBlocks,
+        DatabaseOid,
     }
 
     /// <summary>
     /// Reads the document under <paramref name="key"/>: calls <paramref name="onFile"/> for each file and <paramref name="onPart"/> for the name of each tar part.
     /// False when there is no such object. Throws <c>DocumentInvalid</c>.
     /// </summary>
-    public static async Task<bool> TryReadAsync(
-        BackupRepository repository, string key, Action<FileMetadata> onFile, Action<string>? onPart = null, CancellationToken cancellationToken = default)
+    public static Task<bool> TryReadAsync(
+        BackupRepository repository, string key, Action<FileMetadata> onFile, Action<string>? onPart = null, CancellationToken cancellationToken = default) =>
+        TryReadAsync(repository, key, new FilesMetadataReader(onFile, onPart, null), cancellationToken);
+
+    /// <summary>
+    /// The same, and calls <paramref name="onDatabase"/> with the name and the OID of each database that the document lists (<c>DatabasesByNames</c>, WAL-G from 2.0 on).
+    /// </summary>
+    public static Task<bool> TryReadDatabasesAsync(
+        BackupRepository repository, string key, Action<FileMetadata> onFile, Action<string, uint> onDatabase, CancellationToken cancellationToken) =>
+        TryReadAsync(repository, key, new FilesMetadataReader(onFile, null, onDatabase), cancellationToken);
+
+    private static async Task<bool> TryReadAsync(BackupRepository repository, string key, FilesMetadataReader reader, CancellationToken cancellationToken)
     {
         Stream source;
         try
@@ -78,7 +96,7 @@ public sealed class FilesMetadataReader
         {
             try
             {
-                await new FilesMetadataReader(onFile, onPart).ReadAsync(source, cancellationToken).ConfigureAwait(false);
+                await reader.ReadAsync(source, cancellationToken).ConfigureAwait(false);
                 return true;
             }
             catch (Exception error) when (error is JsonException or InvalidOperationException) // The second is what a name that is no UTF-8 raises.
@@ -154,9 +172,15 @@ public sealed class FilesMetadataReader
             case JsonTokenType.Number when _flag == Flag.EmptyBlocks && reader.CurrentDepth == 4 && reader.TryGetUInt32(out uint number):
                 _empty.Add(number);
                 break;
+            case JsonTokenType.String when _flag == Flag.AllVisibleBlocks:
+                _visible = reader.GetString();
+                break;
+            case JsonTokenType.Number when _flag == Flag.DatabaseOid && reader.TryGetUInt32(out uint oid):
+                _onDatabase?.Invoke(_database!, oid);
+                break;
             // A null entry (old versions wrote some) is one without flags.
             case JsonTokenType.EndObject or JsonTokenType.Null when reader.CurrentDepth == 2 && _section == Section.Files && _name is not null:
-                _onFile(new FileMetadata(_name, _isIncremented, _isSkipped, _modified, _size, BlockRanges.FromRuns(_empty)));
+                _onFile(new FileMetadata(_name, _isIncremented, _isSkipped, _modified, _size, BlockRanges.FromRuns(_empty), _visible));
                 _name = null;
                 break;
         }
@@ -171,16 +195,25 @@ public sealed class FilesMetadataReader
             string section = reader.GetString()!;
             _section = section.Equals("Files", StringComparison.OrdinalIgnoreCase) ? Section.Files
                 : section.Equals("TarFileSets", StringComparison.OrdinalIgnoreCase) ? Section.TarFileSets
+                : section.Equals("DatabasesByNames", StringComparison.OrdinalIgnoreCase) ? Section.Databases
                 : Section.Other;
         }
         else if (reader.CurrentDepth == 2 && _section == Section.Files)
         {
-            (_name, _isIncremented, _isSkipped, _modified, _size) = (reader.GetString(), false, false, null, null);
+            (_name, _isIncremented, _isSkipped, _modified, _size, _visible) = (reader.GetString(), false, false, null, null, null);
             _empty.Clear();
         }
         else if (reader.CurrentDepth == 2 && _section == Section.TarFileSets)
         {
             _onPart?.Invoke(reader.GetString()!);
+        }
+        else if (reader.CurrentDepth == 2 && _section == Section.Databases)
+        {
+            _database = reader.GetString();
+        }
+        else if (reader.CurrentDepth == 3 && _section == Section.Databases)
+        {
+            _flag = Is(ref reader, "oid"u8, "oid") ? Flag.DatabaseOid : Flag.None;
         }
         else if (reader.CurrentDepth == 3 && _section == Section.Files)
         {
@@ -189,6 +222,7 @@ public sealed class FilesMetadataReader
                 : Is(ref reader, "MTime"u8, "MTime") ? Flag.Modified
                 : Is(ref reader, "Size"u8, "Size") ? Flag.Size
                 : Is(ref reader, "EmptyBlocks"u8, "EmptyBlocks") ? Flag.EmptyBlocks
+                : Is(ref reader, "AllVisibleBlocks"u8, "AllVisibleBlocks") ? Flag.AllVisibleBlocks
                 : Flag.None;
         }
     }

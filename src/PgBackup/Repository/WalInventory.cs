@@ -33,6 +33,9 @@ public sealed class WalInventory
     /// <summary>The timelines that have segments, or pieces of one, in order.</summary>
     public IEnumerable<TimelineId> TimelinesWithPieces => _timelines.Keys.Union(_tails.Select(t => t.Segment.Timeline)).Order();
 
+    /// <summary>What there is in pieces of segments that are not there whole, in no promised order; few.</summary>
+    internal IEnumerable<WalTail> Tails => _tails.Where(t => TailOf(t.Segment) == t);
+
     /// <summary>Lists the archive.</summary>
     public static async Task<WalInventory> LoadAsync(BackupRepository repository, CancellationToken cancellationToken = default)
     {

@@ -25,11 +25,15 @@ public sealed class DebianRoot
         ?? throw new InvalidOperationException($"There is no folder '{name}' among the libraries of '{_folder}'.");
 
     /// <summary>Writes a script that runs one of its programs, which then takes itself for that script when it starts itself again; returns the script's path.</summary>
-    public string WriteLauncher(string program, string path)
+    /// <param name="program">The program, relative to the root.</param>
+    /// <param name="path">Where to write the script.</param>
+    /// <param name="place">Where the script will be when it runs; null for where it is written.</param>
+    public string WriteLauncher(string program, string path, string? place = null)
     {
         string quoted = string.Join(':', _libraries);
-        File.WriteAllText(path, $"#!/bin/sh\nexec '{_loader}' --library-path '{quoted}' --argv0 '{path}' '{Path.Combine(_folder, program)}' \"$@\"\n");
-        File.SetUnixFileMode(path, (UnixFileMode)0x1ed);
+        File.WriteAllText(path, $"#!/bin/sh\nexec '{_loader}' --library-path '{quoted}' --argv0 '{place ?? path}' '{Path.Combine(_folder, program)}' \"$@\"\n");
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(path, (UnixFileMode)0x1ed);
         return path;
     }
 

@@ -16,6 +16,13 @@ public static class ServerCache
         [18] = "18.4.0-beta.17",
     };
 
+    /// <summary>The major versions whose client programs come from a newer release of Debian, with the release.</summary>
+    public static IReadOnlyDictionary<int, string> ClientSuites { get; } = new Dictionary<int, string>
+    {
+        [17] = "trixie",
+        [18] = "sid",
+    };
+
     /// <summary>The folder of them all.</summary>
     public static string Folder => "/var/cache/pgbackup-tests";
 
@@ -39,4 +46,10 @@ public static class ServerCache
 
     /// <summary>The folder of a PostgreSQL that comes from npm: <c>bin</c>, with <c>initdb</c>, <c>pg_ctl</c> and <c>postgres</c> alone, <c>lib</c> and <c>share</c>.</summary>
     public static string Postgres(int major) => Path.Combine(Folder, $"postgres-{PostgresPackages[major]}");
+
+    /// <summary>The root with PostgreSQL's client programs of one of <see cref="ClientSuites"/>.</summary>
+    public static string ClientRoot(int major) => Path.Combine(Folder, $"postgresql-client-{major}-{ClientSuites[major]}");
+
+    /// <summary>The folder of the scripts that run them: <c>pg_dump</c>, <c>pg_dumpall</c>, <c>pg_restore</c>, <c>psql</c>.</summary>
+    public static string Clients(int major) => Path.Combine(Folder, $"postgresql-client-{major}");
 }

@@ -186,8 +186,7 @@ public sealed partial class PostgresCluster : IAsyncDisposable
     /// <summary>Runs a client (<c>pgbench</c>, <c>psql</c>, …), of the complete installation where the server's has none, against this server; throws when it fails. Returns what it printed.</summary>
     public async Task<string> RunToolAsync(string tool, params string[] arguments)
     {
-        PostgresTools tools = File.Exists(Path.Combine(Tools.BinFolder, tool)) ? Tools : PostgresTools.Complete;
-        ProcessStartInfo start = _account.StartInfo(tools.Tool(tool), arguments);
+        ProcessStartInfo start = _account.StartInfo(Tools.TryTool(tool) ?? PostgresTools.Complete.Tool(tool), arguments);
         start.Environment["PGHOST"] = SocketDirectory;
         start.Environment["PGPORT"] = Port.ToString(CultureInfo.InvariantCulture);
         start.Environment["PGUSER"] = "postgres";

@@ -1,3 +1,5 @@
+using PgBackup.Postgres.Tools;
+
 namespace PgBackup.Tests.Kit;
 
 public sealed class PostgresClusterTests
@@ -54,6 +56,22 @@ public sealed class PostgresClusterTests
         await using PostgresCluster cluster = await PostgresCluster.RunAsync();
         await cluster.RunToolAsync("pgbench", "-i", "-q", "-s", "1");
         Assert.Equal(100_000, await cluster.ScalarAsync<long>("SELECT count(*) FROM pgbench_accounts"));
+    }
+
+    // Of the server's own major version, never of a newer one that could serve it as well.
+    [Theory]
+    [InlineData(15)]
+    [InlineData(17)]
+    [InlineData(18)]
+    public async Task ClientProgramsOfTheServersVersionAreFoundOnThePath(int major)
+    {
+        var tools = PostgresTools.OfMajor(major);
+        await using PostgresCluster cluster = await PostgresCluster.RunAsync(new PostgresClusterOptions { Tools = tools });
+        await cluster.ExecuteAsync("CREATE TABLE dumped AS SELECT 42 AS n");
+        foreach (string name in new[] { ClientTool.PgDump, ClientTool.PgDumpAll, ClientTool.PgRestore, ClientTool.Psql })
+            Assert.Equal((major, tools.Tool(name)), ((await ClientTool.FindAsync(name, major)) is { } tool ? (tool.Version.Major, tool.Path) : default));
+        Assert.Contains("CREATE TABLE public.dumped", (await cluster.RunToolAsync("pg_dump")), StringComparison.Ordinal);
+        Assert.Contains("CREATE ROLE postgres", (await cluster.RunToolAsync("pg_dumpall", "--globals-only")), StringComparison.Ordinal);
     }
 
     [Fact]

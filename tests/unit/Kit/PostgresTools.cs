@@ -35,7 +35,8 @@ public sealed partial class PostgresTools
     public int Major => Version.Major;
 
     /// <summary>
-    /// The installation of one major version; throws when it is not there. Those that the distribution does not have are servers alone, without client tools: Npgsql speaks to them.
+    /// The installation of one major version; throws when it is not there. Those that the distribution does not have are servers alone, except that 17 and 18 have
+    /// <c>pg_dump</c>, <c>pg_dumpall</c>, <c>pg_restore</c> and <c>psql</c>.
     /// </summary>
     public static PostgresTools OfMajor(int major) => s_all.Value.FirstOrDefault(t => t.Major == major)
         ?? throw new InvalidOperationException(
@@ -44,10 +45,17 @@ public sealed partial class PostgresTools
     /// <summary>The full path of a program of this installation; throws when it is not there.</summary>
     public string Tool(string name)
     {
+        return TryTool(name)
+            ?? throw new InvalidOperationException($"PostgreSQL {Major} in '{BinFolder}' has no '{name}'. Install the package postgresql-{Major} or postgresql-contrib.");
+    }
+
+    /// <summary>The full path of a program of this installation; null when it is not there.</summary>
+    public string? TryTool(string name)
+    {
         string path = Path.Combine(BinFolder, name);
-        return File.Exists(path)
-            ? path
-            : throw new InvalidOperationException($"PostgreSQL {Major} in '{BinFolder}' has no '{name}'. Install the package postgresql-{Major} or postgresql-contrib.");
+        if (!File.Exists(path) && ServerCache.ClientSuites.ContainsKey(Major))
+            path = Path.Combine(ServerCache.Clients(Major), name);
+        return File.Exists(path) ? path : null;
     }
 
     private static List<PostgresTools> FindAll()
@@ -68,8 +76,9 @@ public sealed partial class PostgresTools
                 continue;
             found.Add(new PostgresTools(real, ReadVersion(Path.Combine(real, "postgres"))));
         }
-        // What starts a restored server looks on PATH for the programs of its version.
-        Environment.SetEnvironmentVariable("PATH", string.Join(Path.PathSeparator, cached.Prepend(path)));
+        // What starts a restored server looks on PATH for the programs of its version, and so does what dumps.
+        IEnumerable<string> clients = ServerCache.ClientSuites.Keys.Select(ServerCache.Clients).Where(Directory.Exists);
+        Environment.SetEnvironmentVariable("PATH", string.Join(Path.PathSeparator, cached.Concat(clients).Prepend(path)));
         found.Sort((a, b) => b.Version.CompareTo(a.Version));
         return found;
     }

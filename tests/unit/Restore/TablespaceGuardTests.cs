@@ -50,6 +50,26 @@ public sealed class TablespaceGuardTests
         await lab.RestoreAsync(new RestoreOptions { Request = request with { Delta = true, TablespaceMapping = same } });
     }
 
+    [Fact]
+    public async Task ATablespaceThatReplayWouldMakeInARunningServersFolderIsRefused()
+    {
+        await using RestoreLab lab = await RestoreLab.StartAsync();
+        await lab.BackupAsync();
+        string space = await lab.Cluster.CreateTablespaceAsync("later");
+        await lab.Cluster.ExecuteAsync("CREATE TABLE s (v int) TABLESPACE later; INSERT INTO s SELECT generate_series(1, 5000)");
+        await lab.ArchiveAsync();
+        PgBackupException refused = await RefusedAsync(
+            () => lab.RestoreAsync(new RestoreOptions { Request = lab.Request(RestoreTarget.Latest, lab.NewDestination("beside")), Start = true }), "TablespaceInUse");
+        Assert.Contains(space, refused.Message, StringComparison.Ordinal);
+        await lab.Cluster.RestartAsync();
+        Assert.Equal(5000, await lab.Cluster.ScalarAsync<long>("SELECT count(*) FROM s"));
+
+        // In the place of that server itself the folder is its own.
+        await lab.Cluster.StopAsync();
+        RestoreResult result = await lab.RestoreAsync(new RestoreOptions { Request = lab.Request(RestoreTarget.Latest, lab.Cluster.DataDirectory) with { Force = true }, Start = true });
+        Assert.Equal("5000", await RestoreLab.QueryAsync(result, "SELECT count(*) FROM s"));
+    }
+
     [Theory]
     [InlineData(false, false)]
     [InlineData(true, false)]

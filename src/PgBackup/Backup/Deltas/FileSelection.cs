@@ -42,14 +42,6 @@ internal sealed class FileSelection
         _rules = new RelationRules(parent, _unchanged, target.DataDirectory);
     }
 
-    /// <summary>How many visibility maps were left out; see <see cref="SelectMap"/>.</summary>
-    public int MapsLeftOut { get; private set; }
-
-    /// <summary>What is said of visibility maps that were left out.</summary>
-    public static string MapsWarning(int count) =>
-        $"The visibility maps of {count} relations are not in the backup: without data checksums their changes cannot be told from the pages. "
-        + "A restored cluster is right without them and VACUUM makes them anew; with data checksums they are kept.";
-
     /// <summary>Finds out in which way changes can be found: from WAL summaries, else by reading pages.</summary>
     public static async Task<FileSelection> PrepareAsync(
         DeltaParent? parent, BackupStart start, BackupTarget target, BackupSession session, PageInspector? inspector, RateLimiter rate, int workers,
@@ -66,7 +58,7 @@ internal sealed class FileSelection
             log.Warning($"What changed is found by reading the pages of changed files: {reason}.");
         else
             log.Verbose($"What changed since {parent.Name} is found by reading the pages of changed files: {reason}.");
-        return new FileSelection(parent, start, target, null, new PageScan(parent.StartLsn, inspector, rate), workers, log);
+        return new FileSelection(parent, start, target, null, new PageScan(parent.StartLsn, inspector, rate, target.Traits.HasDataChecksums), workers, log);
     }
 
     /// <summary>The members in the order of the entries.</summary>
@@ -113,15 +105,13 @@ internal sealed class FileSelection
             return Now(SelectedMember.Whole(entry));
         RelationPath relation = RelationPath.Classify(entry.MemberName[1..]);
         ParentFile? found = _parent.Files.Find(entry.MemberName);
-        if (relation is { Kind: DataFileKind.Relation, Fork: RelationFork.VisibilityMap } && MapsCannotBeTrusted(_target.Traits, _summaries, found))
-            return Now(SelectMap(entry, found));
         if (found is not { } known)
             return Now(SelectedMember.Whole(entry));
         bool isPaged = RelationRules.IsPaged(entry.Facts, relation, _target.Traits);
         if (isPaged && _summaries is not null)
             return Now(SelectBySummaries(entry, relation, known));
-        if (_unchanged!.Contains(entry, known))
-            return Now(Skipped(entry, known));
+        if (_unchanged!.Contains(entry, known) && (!isPaged || KnowsMarks(known)))
+            return Now(Skipped(entry, isPaged ? PagesOf(known) : null));
         return isPaged && entry.Facts.Size >= known.Size && !_rules!.IsOfNewDatabase(entry)
             ? Task.Run(() => ScanAsync(entry, known, cancellationToken), cancellationToken)
             : Now(SelectedMember.Whole(entry));
@@ -137,13 +127,18 @@ internal sealed class FileSelection
             : listed with { Facts = listed.Facts with { Modified = listed.Facts.Modified.Beside() } };
         long pages = entry.Facts.Size / PageHeader.DefaultPageSize;
         // A file that is shorter than it was is stored whole, in either way: along a chain of increments files only grow, and no restore can bring back a page from before.
-        if (entry.Facts.Size < known.Size
+        if (entry.Facts.Size < known.Size || !KnowsMarks(known)
             || _summaries!.ChangesIn(relation, _target.Traits.BlocksPerSegment, (uint)pages, (uint)known.PagesOr(pages)) is not { } blocks)
             return SelectedMember.Whole(entry);
-        var notes = new PageNotes();
-        known.NoteEmptyBeside(blocks, notes);
+        var notes = new PageNotes(notesVisible: !_target.Traits.HasDataChecksums);
+        known.NoteBeside(blocks, notes);
         return Form(entry, new Increment(entry.Facts, blocks, notes), known);
     }
+
+    // A delta of wal-g's may lack marks that were set before its own start: then every page has to be looked at once (PageScan).
+    private bool KnowsMarks(ParentFile known) => _target.Traits.HasDataChecksums || known.AllVisible is not null;
+
+    private NotedPages PagesOf(ParentFile known) => _target.Traits.HasDataChecksums ? known.Pages with { AllVisible = null } : known.Pages;
 
     private async Task<SelectedMember?> ScanAsync(DataDirectoryEntry entry, ParentFile known, CancellationToken cancellationToken)
     {
@@ -161,36 +156,14 @@ internal sealed class FileSelection
         return increment is null ? SelectedMember.Whole(opened) : Form(opened, increment, known);
     }
 
-    private static SelectedMember Skipped(DataDirectoryEntry entry, ParentFile known) => new(entry, MemberForm.Skipped, null, known.EmptyBlocks);
+    private static SelectedMember Skipped(DataDirectoryEntry entry, NotedPages? known) => new(entry, MemberForm.Skipped, null, known);
 
     private static SelectedMember Form(DataDirectoryEntry entry, Increment increment, ParentFile known)
     {
         if (increment.Blocks.Length == entry.Facts.Size / PageHeader.DefaultPageSize)
             return SelectedMember.Whole(entry);
         return increment.Blocks.Length == 0 && entry.Facts.Size == known.Size && increment.Notes.Corrupt.IsEmpty
-            ? Skipped(entry, known)
+            ? Skipped(entry, increment.Notes.ToNoted())
             : new SelectedMember(entry, MemberForm.Increment, increment);
-    }
-
-    /// <summary>
-    /// True for a visibility map that may know more than the pages of the chain: in a cluster without data checksums, when pages are chosen by their LSNs, and from then on for as long as
-    /// the chain does without the map.
-    /// </summary>
-    public static bool MapsCannotBeTrusted(ClusterTraits traits, BlockChanges? summaries, ParentFile? map) => !traits.HasDataChecksums && (summaries is null || map is null);
-
-    /// <summary>
-    /// A visibility map in a cluster without data checksums. Setting a bit of it marks the heap's page without moving that page's LSN (visibilitymap.c,
-    /// "visibilitymap_set"): the scan does not see the mark, and a restored map that knows more than its heap makes index-only scans return deleted rows. A cluster
-    /// without the map is right, and VACUUM makes it anew.
-    /// </summary>
-    private SelectedMember? SelectMap(DataDirectoryEntry entry, ParentFile? known)
-    {
-        if (known is { } parents && _unchanged!.Contains(entry, parents))
-            return Skipped(entry, parents);
-        int fork = entry.MemberName.LastIndexOf("_vm", StringComparison.Ordinal);
-        if (_parent!.Files.Find(entry.MemberName[..fork]) is null || _rules!.IsOfNewDatabase(entry))
-            return SelectedMember.Whole(entry); // So is its heap.
-        MapsLeftOut++;
-        return null;
     }
 }

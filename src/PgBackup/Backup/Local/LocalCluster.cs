@@ -120,8 +120,9 @@ internal sealed class LocalCluster : IClusterSource
         int workers = _options.ThrottleLimit ?? Environment.ProcessorCount;
         FileSelection selection = await FileSelection.PrepareAsync(
             copy.Parent, copy.Start, Target, _session, inspector, rate, workers, _log, _progress, cancellationToken).ConfigureAwait(false);
-        var planner = new FramePlanner(FramePlanner.PartSizeOf(_repository), _log);
-        var filler = new FrameFiller(copy.Parts.Encoder, inspector, rate, _log);
+        bool notesVisible = !Target.Traits.HasDataChecksums;
+        var planner = new FramePlanner(FramePlanner.PartSizeOf(_repository), notesVisible, _log);
+        var filler = new FrameFiller(copy.Parts.Encoder, inspector, rate, notesVisible, _log);
         string status = copy.Parent is null ? "Copying the data directory" : "Copying what has changed";
         long done = 0;
         await SessionWatch.RunAsync(
@@ -138,8 +139,6 @@ internal sealed class LocalCluster : IClusterSource
                 workers,
                 watched),
             cancellationToken).ConfigureAwait(false);
-        if (selection.MapsLeftOut > 0)
-            _log.Warning(FileSelection.MapsWarning(selection.MapsLeftOut));
     }
 
     private long MeasureDataDirectory(CancellationToken cancellationToken)

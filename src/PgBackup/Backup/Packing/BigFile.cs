@@ -9,13 +9,13 @@ internal sealed class BigFile : IDisposable
 {
     private int _users = 1;
 
-    public BigFile(DataDirectoryEntry entry, SafeFileHandle handle, FileFacts facts, Increment? increment = null)
+    public BigFile(DataDirectoryEntry entry, SafeFileHandle handle, FileFacts facts, Increment? increment, bool notesVisible)
     {
         Entry = entry;
         Handle = handle;
         Facts = facts;
         Increment = increment;
-        Notes = increment?.Notes ?? new PageNotes();
+        Notes = increment?.Notes ?? new PageNotes(notesVisible);
     }
 
     public DataDirectoryEntry Entry { get; }

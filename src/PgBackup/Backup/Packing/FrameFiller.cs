@@ -20,14 +20,17 @@ internal sealed class FrameFiller
     private readonly PartEncoder _encoder;
     private readonly PageInspector? _inspector;
     private readonly RateLimiter _rate;
+    private readonly bool _notesVisible;
     private readonly IOperationLog _log;
 
     /// <param name="encoder">Compresses the frame.</param>
     /// <param name="inspector">Verifies pages; null when the cluster has no checksums.</param>
     /// <param name="rate">Bounds the bytes read a second.</param>
+    /// <param name="notesVisible">Whether it is noted which pages are marked all-visible.</param>
     /// <param name="log">Where files that vanished are told.</param>
-    public FrameFiller(PartEncoder encoder, PageInspector? inspector, RateLimiter rate, IOperationLog log)
+    public FrameFiller(PartEncoder encoder, PageInspector? inspector, RateLimiter rate, bool notesVisible, IOperationLog log)
     {
+        _notesVisible = notesVisible;
         _encoder = encoder;
         _inspector = inspector;
         _rate = rate;
@@ -78,7 +81,7 @@ internal sealed class FrameFiller
         int permissions = (int)facts.Permissions;
         TarHeader.WriteFile(plain, entry.MemberName, size, permissions, facts.Modified.Seconds);
         int start = plain.Length;
-        var notes = new PageNotes();
+        var notes = new PageNotes(_notesVisible);
         await AppendContentAsync(plain, handle, entry, 0, size, notes, cancellationToken).ConfigureAwait(false);
         TarHeader.WriteZeros(plain, TarHeader.PaddingOf(size));
         job.Packed.Add(Packed(entry.MemberName, start, size, facts with { Size = size }, MemberKind.File, notes));
@@ -150,7 +153,7 @@ internal sealed class FrameFiller
         if (_inspector is not null)
             await _inspector.InspectAsync(plain.Slice(start, length), offset, entry.MemberName, handle, entry.Path, notes.Corrupt, cancellationToken).ConfigureAwait(false);
         if (RelationPath.Classify(entry.MemberName[1..]) is { Kind: DataFileKind.Relation, Fork: RelationFork.Main })
-            notes.NoteEmpty(plain.Slice(start, length).Span, offset);
+            notes.Note(plain.Slice(start, length).Span, offset);
     }
 
     private static PackedMember Packed(string name, long offset, long length, FileFacts facts, MemberKind kind, PageNotes? notes) => new(

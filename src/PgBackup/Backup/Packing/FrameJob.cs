@@ -101,5 +101,5 @@ internal class FrameJob
 /// <param name="FileSize">The bytes of the file itself, of which an increment holds a part and a skipped one nothing.</param>
 /// <param name="Notes">What was noted of the file's pages; for a big file complete when its last piece has been filled.</param>
 /// <param name="IsSkipped">True for a file that the parent has as it is; it is in no part.</param>
-/// <param name="EmptyBlocks">What the parent has noted of empty pages; for a skipped file alone.</param>
-internal sealed record PackedMember(IndexedMember Member, FileTime Modified, long FileSize, PageNotes? Notes, bool IsSkipped = false, BlockRanges? EmptyBlocks = null);
+/// <param name="Known">What is known of its pages; for a skipped file alone.</param>
+internal sealed record PackedMember(IndexedMember Member, FileTime Modified, long FileSize, PageNotes? Notes, bool IsSkipped = false, NotedPages? Known = null);

@@ -25,12 +25,15 @@ internal sealed class FramePlanner
     public const int SkippedPerFrame = 4096;
 
     private readonly long _partSize;
+    private readonly bool _notesVisible;
     private readonly IOperationLog _log;
 
     /// <param name="partSize">The plain bytes after which a part is closed.</param>
+    /// <param name="notesVisible">Whether it is noted which pages are marked all-visible.</param>
     /// <param name="log">Where files that vanished are told.</param>
-    public FramePlanner(long partSize, IOperationLog log)
+    public FramePlanner(long partSize, bool notesVisible, IOperationLog log)
     {
+        _notesVisible = notesVisible;
         _partSize = partSize;
         _log = log;
     }
@@ -49,7 +52,7 @@ internal sealed class FramePlanner
             DataDirectoryEntry entry = member.Entry;
             if (member.Form == MemberForm.Skipped)
             {
-                frame.Skipped.Add(Skipped(entry, member.EmptyBlocks));
+                frame.Skipped.Add(Skipped(entry, member.Known));
                 frame.SettledBytes += entry.Facts.Size;
                 if (frame.Skipped.Count < SkippedPerFrame)
                     continue;
@@ -110,9 +113,9 @@ internal sealed class FramePlanner
         yield return frame;
     }
 
-    private static PackedMember Skipped(DataDirectoryEntry entry, BlockRanges? emptyBlocks) => new(
+    private static PackedMember Skipped(DataDirectoryEntry entry, NotedPages? known) => new(
         new IndexedMember(entry.MemberName, 0, 0, (int)entry.Facts.Permissions, entry.Facts.Modified.ToNanoseconds(), MemberKind.File),
-        entry.Facts.Modified, entry.Facts.Size, null, IsSkipped: true, emptyBlocks);
+        entry.Facts.Modified, entry.Facts.Size, null, IsSkipped: true, known);
 
     private BigFile? TryOpen(SelectedMember member)
     {
@@ -123,6 +126,6 @@ internal sealed class FramePlanner
             _log.Verbose($"'{entry.Path}' vanished before it was read.");
             return null;
         }
-        return new BigFile(entry, handle, member.Increment?.Facts ?? DataFile.FactsOf(handle, entry.Path), member.Increment);
+        return new BigFile(entry, handle, member.Increment?.Facts ?? DataFile.FactsOf(handle, entry.Path), member.Increment, _notesVisible);
     }
 }

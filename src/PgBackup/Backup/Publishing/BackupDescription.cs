@@ -1,4 +1,3 @@
-using System.Reflection;
 using PgBackup.Backup.Deltas;
 using PgBackup.Postgres.Files;
 using PgBackup.Repository;
@@ -23,10 +22,6 @@ internal sealed record BackupFacts(
 /// <summary>Puts what is known of a backup into its documents.</summary>
 internal static class BackupDescription
 {
-    /// <summary>The program that writes the documents: PgBackup and its version.</summary>
-    public static readonly string Writer =
-        "PgBackup " + typeof(BackupDescription).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
-
     public static ExtendedMetadata Metadata(BackupFacts facts, BackupOptions options) => new()
     {
         StartTime = facts.Start.Time,
@@ -70,7 +65,7 @@ internal static class BackupDescription
         IsPermanent = options.IsPermanent,
         PgBackup = new PgBackupSection
         {
-            WrittenBy = Writer,
+            WrittenBy = ProgramIdentity.Text,
             IndexVersion = IndexHeader.CurrentVersion,
             Timeline = facts.Name.Segment.Timeline.Value,
             WalSegmentSize = facts.Target.Traits.WalSegmentSize.Bytes,

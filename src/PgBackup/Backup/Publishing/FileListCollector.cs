@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using PgBackup.Backup.Packing;
+using PgBackup.Backup.Reading;
 using PgBackup.Codecs;
 using PgBackup.Repository;
 using PgBackup.Repository.Documents;
@@ -64,13 +65,17 @@ internal sealed class FileListCollector : IDisposable
         // Ours, of which wal-g knows nothing: what a delta on this backup needs to skip a file, and to store a part of it.
         if (member.Member.Kind != MemberKind.Directory)
             _json.WriteNumber("Size", member.FileSize);
-        if ((member.EmptyBlocks ?? BlockRanges.Of(member.Notes?.Empty.ToArray())) is { } empty)
+        NotedPages? pages = member.Known ?? member.Notes?.ToNoted();
+        if (pages?.Empty is { } empty)
         {
             _json.WriteStartArray("EmptyBlocks");
             foreach (uint number in empty.Runs)
                 _json.WriteNumberValue(number);
             _json.WriteEndArray();
         }
+        // Of a file that is stored whole, nothing said means none; else, that it is not known.
+        if (pages?.AllVisible is { } visible && (visible.Text.Length > 0 || isIncrement || member.IsSkipped))
+            _json.WriteString("AllVisibleBlocks", visible.Text);
         if (corrupt.Length > 0)
         {
             _json.WriteStartObject("CorruptBlocks");

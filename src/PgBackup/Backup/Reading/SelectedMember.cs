@@ -1,5 +1,3 @@
-using PgBackup.Repository.Documents;
-
 namespace PgBackup.Backup.Reading;
 
 /// <summary>In what form a file goes into a backup.</summary>
@@ -19,8 +17,8 @@ internal enum MemberForm
 /// <param name="Entry">What it is.</param>
 /// <param name="Form">The form.</param>
 /// <param name="Increment">The pages; for <see cref="MemberForm.Increment"/> alone.</param>
-/// <param name="EmptyBlocks">What the parent has noted of empty pages; for <see cref="MemberForm.Skipped"/> alone.</param>
-internal readonly record struct SelectedMember(DataDirectoryEntry Entry, MemberForm Form, Increment? Increment = null, BlockRanges? EmptyBlocks = null)
+/// <param name="Known">What is known of its pages; for <see cref="MemberForm.Skipped"/> alone.</param>
+internal readonly record struct SelectedMember(DataDirectoryEntry Entry, MemberForm Form, Increment? Increment = null, NotedPages? Known = null)
 {
     public static SelectedMember Whole(DataDirectoryEntry entry) => new(entry, MemberForm.Whole);
 }

@@ -53,9 +53,9 @@ internal sealed class FrameCutter(long partSize) : IDisposable
     }
 
     /// <summary>Lists a file that the parent has as it is.</summary>
-    public void AddSkipped(string member, int permissions, FileTime modified, long fileSize, BlockRanges? emptyBlocks)
+    public void AddSkipped(string member, int permissions, FileTime modified, long fileSize, NotedPages known)
     {
-        Frame.Skipped.Add(new PackedMember(Indexed(member, 0, permissions, modified, MemberKind.File), modified, fileSize, null, IsSkipped: true, emptyBlocks));
+        Frame.Skipped.Add(new PackedMember(Indexed(member, 0, permissions, modified, MemberKind.File), modified, fileSize, null, IsSkipped: true, known));
         if (Frame.Skipped.Count >= FramePlanner.SkippedPerFrame)
             Finish();
     }

@@ -12,7 +12,8 @@ namespace PgBackup.Backup.Remote;
 /// <param name="inspector">Looks at pages; null when the cluster has no checksums.</param>
 /// <param name="selection">What a delta stores; null for a full backup.</param>
 /// <param name="segmentSize">The bytes of a relation's file at most; a larger one is none, and is stored whole.</param>
-internal sealed class ReceivedPacker(FrameCutter cutter, PageInspector? inspector, RemoteSelection? selection, long segmentSize) : IDisposable
+/// <param name="notesVisible">Whether it is noted which pages are marked all-visible.</param>
+internal sealed class ReceivedPacker(FrameCutter cutter, PageInspector? inspector, RemoteSelection? selection, long segmentSize, bool notesVisible) : IDisposable
 {
     private const int PageSize = PageHeader.DefaultPageSize;
 
@@ -23,11 +24,9 @@ internal sealed class ReceivedPacker(FrameCutter cutter, PageInspector? inspecto
     public IAsyncEnumerable<FrameJob> PackAsync(ReceivedMember member, ReceivedContent content, CancellationToken cancellationToken)
     {
         RelationPath relation = RelationPath.Classify(member.Name![1..]);
-        PageNotes? notes = relation.IsPaged ? new PageNotes() : null;
+        PageNotes? notes = relation.IsPaged ? new PageNotes(notesVisible) : null;
         if (selection is null)
             return PackWholeAsync(member, relation, notes, content.ReadAsync, cancellationToken);
-        if (selection.LeavesOut(member, relation))
-            return PassOverAsync(content, cancellationToken);
         if (selection.Find(member, relation) is not { } known || member.Header.Size > segmentSize)
             return PackWholeAsync(member, relation, notes, content.ReadAsync, cancellationToken);
         if (!selection.KnowsPages)
@@ -73,14 +72,14 @@ internal sealed class ReceivedPacker(FrameCutter cutter, PageInspector? inspecto
     {
         long size = member.Header.Size;
         selection!.RestsOnParent();
+        known.NoteBeside(blocks, notes);
         if (blocks.Length == 0 && size == known.Size)
         {
-            cutter.AddSkipped(member.Name!, member.Header.Mode, member.Modified, size, known.EmptyBlocks);
+            cutter.AddSkipped(member.Name!, member.Header.Mode, member.Modified, size, notes.ToNoted());
             await foreach (FrameJob frame in PassOverAsync(content, cancellationToken).ConfigureAwait(false))
                 yield return frame;
             yield break;
         }
-        known.NoteEmptyBeside(blocks, notes);
         Increment increment = BeginIncrement(member, blocks, notes);
         long at = 0;
         for (int i = 0; i < blocks.Length; i++)
@@ -105,6 +104,7 @@ internal sealed class ReceivedPacker(FrameCutter cutter, PageInspector? inspecto
     {
         long size = member.Header.Size;
         var changed = new List<uint>();
+        byte[] visible = selection!.Scan.VisibleIn(known);
         bool isWhole = false;
         for (long offset = 0; offset < size;)
         {
@@ -113,7 +113,7 @@ internal sealed class ReceivedPacker(FrameCutter cutter, PageInspector? inspecto
             await content.ReadAsync(room, cancellationToken).ConfigureAwait(false);
             if (inspector is not null)
                 await inspector.InspectReceivedAsync(room, offset, relation, notes.Corrupt, cancellationToken).ConfigureAwait(false);
-            isWhole = isWhole || !selection!.Scan.Choose(room.Span, (uint)(offset / PageSize), known, changed, notes);
+            isWhole = isWhole || !selection.Scan.Choose(room.Span, (uint)(offset / PageSize), known, visible, changed, notes);
             _spool.Commit(offset, room.Span);
             offset += length;
         }
@@ -126,7 +126,7 @@ internal sealed class ReceivedPacker(FrameCutter cutter, PageInspector? inspecto
         selection!.RestsOnParent();
         if (changed.Count == 0 && size == known.Size && notes.Corrupt.IsEmpty)
         {
-            cutter.AddSkipped(member.Name!, member.Header.Mode, member.Modified, size, known.EmptyBlocks);
+            cutter.AddSkipped(member.Name!, member.Header.Mode, member.Modified, size, notes.ToNoted());
             cutter.Settle(size);
             yield break;
         }

@@ -137,7 +137,7 @@ internal sealed class RemoteCluster : IClusterSource
         long? total = _backup!.Tablespaces.Sum(static t => t.Size);
         using var cutter = new FrameCutter(FramePlanner.PartSizeOf(_repository));
         RemoteSelection? selection = await RemoteSelection.PrepareAsync(copy.Parent, copy.Start, Target, _session, _log, cancellationToken).ConfigureAwait(false);
-        using var packer = new ReceivedPacker(cutter, inspector, selection, (long)Target.Traits.BlocksPerSegment * Target.Traits.BlockSize);
+        using var packer = new ReceivedPacker(cutter, inspector, selection, (long)Target.Traits.BlocksPerSegment * Target.Traits.BlockSize, !Target.Traits.HasDataChecksums);
         _received = new ReceivedCluster(_backup, cutter, packer, _log);
         long done = 0;
         await SessionWatch.RunAsync(
@@ -154,8 +154,6 @@ internal sealed class RemoteCluster : IClusterSource
                 _options.ThrottleLimit ?? Environment.ProcessorCount,
                 watched),
             cancellationToken).ConfigureAwait(false);
-        if (selection is { MapsLeftOut: > 0 and var maps })
-            _log.Warning(Deltas.FileSelection.MapsWarning(maps));
     }
 
     private static async Task FillAsync(ReceivedFrame frame, PartEncoder encoder, FrameCutter cutter, PageInspector? inspector, CancellationToken cancellationToken)
@@ -166,7 +164,7 @@ internal sealed class RemoteCluster : IClusterSource
             if (inspector is not null)
                 await inspector.InspectReceivedAsync(content, pages.FileOffset, pages.Relation, pages.Notes.Corrupt, cancellationToken).ConfigureAwait(false);
             if (pages.Relation is { Kind: DataFileKind.Relation, Fork: RelationFork.Main })
-                pages.Notes.NoteEmpty(content.Span, pages.FileOffset);
+                pages.Notes.Note(content.Span, pages.FileOffset);
         }
         frame.Encode(encoder, cutter.Pool);
     }

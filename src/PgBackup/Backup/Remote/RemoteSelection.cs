@@ -26,7 +26,7 @@ internal sealed class RemoteSelection
         _target = target;
         _summaries = summaries;
         _unchanged = new UnchangedFiles(parent.StartTime, isOfThisHost: false); // The parent may be a standby's or the primary's.
-        Scan = new PageScan(parent.StartLsn, null, new RateLimiter(null));
+        Scan = new PageScan(parent.StartLsn, null, new RateLimiter(null), target.Traits.HasDataChecksums);
     }
 
     /// <summary>The rule of the pages' LSNs.</summary>
@@ -34,9 +34,6 @@ internal sealed class RemoteSelection
 
     /// <summary>True when the pages are known before a file comes.</summary>
     public bool KnowsPages => _summaries is not null;
-
-    /// <summary>How many visibility maps were left out.</summary>
-    public int MapsLeftOut { get; private set; }
 
     /// <summary>Finds out in which way changes can be found; null for a full backup.</summary>
     public static async Task<RemoteSelection?> PrepareAsync(
@@ -48,19 +45,6 @@ internal sealed class RemoteSelection
         if (summaries is null)
             log.Verbose($"What changed since {parent.Name} is found by the LSNs of the pages that come: {reason}.");
         return new RemoteSelection(parent, target, summaries);
-    }
-
-    /// <summary>True for a visibility map that cannot be told from its past; see <see cref="FileSelection"/>.</summary>
-    public bool LeavesOut(ReceivedMember member, RelationPath relation)
-    {
-        if (relation is not { Kind: DataFileKind.Relation, Fork: RelationFork.VisibilityMap }
-            || !FileSelection.MapsCannotBeTrusted(_target.Traits, _summaries, _parent.Files.Find(member.Name!)))
-            return false;
-        int fork = member.Name!.LastIndexOf("_vm", StringComparison.Ordinal);
-        if (_parent.Files.Find(member.Name[..fork]) is null)
-            return false; // So is its heap: it is stored whole.
-        MapsLeftOut++;
-        return true;
     }
 
     /// <summary>What the parent knows of a file of which pages can be stored; null when it has to be stored whole. A file that is shorter than it was is stored whole.</summary>
@@ -77,6 +61,8 @@ internal sealed class RemoteSelection
     /// <summary>The pages that changed by WAL summaries; null when the file has to be stored whole.</summary>
     public uint[]? ChangesIn(ReceivedMember member, RelationPath relation, ParentFile known)
     {
+        if (!_target.Traits.HasDataChecksums && known.AllVisible is null)
+            return null; // What a delta of wal-g's lacks, summaries do not bring.
         long pages = member.Header.Size / PageHeader.DefaultPageSize;
         return _summaries!.ChangesIn(relation, _target.Traits.BlocksPerSegment, (uint)pages, (uint)known.PagesOr(pages));
     }

@@ -12,7 +12,7 @@ public readonly ref struct PageHeader
     public const int Size = 24;
 
     private const int MaxLayoutVersion = 5;
-    private const ushort KnownFlags = 0x7;
+    private const ushort KnownFlags = 0x7, AllVisibleFlag = 0x4;
 
     private readonly ReadOnlySpan<byte> _page;
 
@@ -50,6 +50,9 @@ public readonly ref struct PageHeader
 
     /// <summary>True for a page that was added to the file and never used (PageIsNew: pd_upper is 0).</summary>
     public bool IsNew => Upper == 0;
+
+    /// <summary>True for a page of a table whose rows all transactions see (PD_ALL_VISIBLE).</summary>
+    public bool IsAllVisible => (Flags & AllVisibleFlag) != 0;
 
     /// <summary>True when every byte is zero.</summary>
     public bool IsAllZero => !_page.ContainsAnyExcept((byte)0);

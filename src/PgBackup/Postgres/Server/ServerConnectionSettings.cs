@@ -32,7 +32,7 @@ public sealed record ServerConnectionSettings
     /// <summary>Npgsql's SSL mode: Disable, Allow, Prefer, Require, VerifyCA, VerifyFull.</summary>
     public string? SslMode { get; init; }
 
-    /// <summary>A whole connection string (Npgsql's form); the other values override what it says.</summary>
+    /// <summary>A whole connection string: a URI (<c>postgresql://user@host/db</c>), libpq's <c>key=value</c>, or Npgsql's form; the other values override what it says.</summary>
     public string? ConnectionString { get; init; }
 
     /// <summary>The server for messages: host and port, never the password.</summary>
@@ -42,23 +42,21 @@ public sealed record ServerConnectionSettings
         return $"{builder.Host}:{builder.Port}";
     }
 
+    /// <summary>The database that a session without another one goes to. Throws <c>ConnectionSettingsInvalid</c>.</summary>
+    public string DatabaseName => ToBuilder(null).Database!;
+
     /// <summary>Host, port and user; the password stays out of every text.</summary>
     public override string ToString() => Describe();
 
     /// <summary>The driver's settings for one unpooled session. Throws <c>ConnectionSettingsInvalid</c>.</summary>
     internal NpgsqlConnectionStringBuilder ToBuilder(string? database)
     {
-        NpgsqlConnectionStringBuilder builder;
-        try
+        NpgsqlConnectionStringBuilder builder = ConnectionText.Parse(ConnectionString ?? "");
+        if (SslMode is not null)
         {
-            builder = new NpgsqlConnectionStringBuilder(ConnectionString ?? "");
-            if (SslMode is not null)
-                builder.SslMode = Enum.Parse<SslMode>(SslMode.Replace("-", "", StringComparison.Ordinal), ignoreCase: true);
-        }
-        catch (Exception error) when (error is ArgumentException or FormatException)
-        {
-            // The driver's message repeats the offending keyword, never a value.
-            throw PgErrors.ConnectionSettingsInvalid(ConnectionString is null ? $"'{SslMode}' is not an SSL mode." : "The connection string cannot be read.");
+            builder.SslMode = Enum.TryParse(SslMode.Replace("-", "", StringComparison.Ordinal), ignoreCase: true, out SslMode mode)
+                ? mode
+                : throw PgErrors.ConnectionSettingsInvalid($"'{SslMode}' is not an SSL mode.");
         }
         builder.Host = HostName ?? builder.Host ?? Variable("PGHOST") ?? DefaultHost();
         builder.Port = Port ?? (builder.ContainsKey("Port") && builder.Port != 5432 ? builder.Port : PortVariable() ?? builder.Port);

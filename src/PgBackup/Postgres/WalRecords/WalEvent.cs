@@ -90,3 +90,11 @@ public sealed record WalParameterChange(
 /// <param name="Time">When the server noticed.</param>
 public sealed record WalOverwrittenRecord(Lsn Start, Lsn End, TimelineId Timeline, Lsn OverwrittenStart, DateTimeOffset Time)
     : WalEvent(Start, End, Timeline);
+
+/// <summary>CREATE TABLESPACE: whoever replays it makes a link to that very folder.</summary>
+/// <param name="Start">The record's first byte.</param>
+/// <param name="End">The LSN after the record.</param>
+/// <param name="Timeline">The timeline in the header of the record's page.</param>
+/// <param name="Oid">The tablespace's OID.</param>
+/// <param name="Location">Its folder; empty for one within the data directory.</param>
+public sealed record WalTablespaceCreation(Lsn Start, Lsn End, TimelineId Timeline, uint Oid, string Location) : WalEvent(Start, End, Timeline);

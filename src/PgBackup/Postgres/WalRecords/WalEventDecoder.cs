@@ -5,7 +5,7 @@ using PgBackup.Postgres.Files;
 
 namespace PgBackup.Postgres.WalRecords;
 
-/// <summary>Reads the bodies of the records that <see cref="WalEvent"/> knows (PostgreSQL source: xlog_internal.h, xact.h, xactdesc.c).</summary>
+/// <summary>Reads the bodies of the records that <see cref="WalEvent"/> knows (PostgreSQL source: xlog_internal.h, xact.h, xactdesc.c, tablespace.h).</summary>
 internal static class WalEventDecoder
 {
     private const byte MainDataShort = 255;
@@ -47,6 +47,9 @@ internal static class WalEventDecoder
                     start, end, timeline, data.Int32(), data.Int32(), data.Int32(), data.Int32(), data.Int32(), (WalLevel)data.Int32());
             case WalRecordKinds.OverwrittenRecord:
                 return new WalOverwrittenRecord(start, end, timeline, data.Lsn(), data.Time());
+            case WalRecordKinds.TablespaceCreation:
+                uint oid = (uint)data.Int32();
+                return new WalTablespaceCreation(start, end, timeline, oid, data.Text());
             default:
                 throw new ArgumentException($"A record has one kind, not '{record.Kind}'.", nameof(record));
         }

@@ -46,12 +46,15 @@ public enum WalRecordKinds
     /// <summary>The replacement of a record that a crash cut off.</summary>
     OverwrittenRecord = 1 << 12,
 
+    /// <summary>CREATE TABLESPACE.</summary>
+    TablespaceCreation = 1 << 13,
+
     /// <summary>Commits and aborts, those of prepared transactions too.</summary>
     TransactionEnds = Commit | Abort | CommitPrepared | AbortPrepared,
 
     /// <summary>Everything that <see cref="WalEvent.Decode"/> understands.</summary>
     Decoded = TransactionEnds | RestorePoint | CheckpointShutdown | CheckpointOnline | EndOfRecovery | BackupEnd | Switch | ParameterChange
-        | OverwrittenRecord,
+        | OverwrittenRecord | TablespaceCreation,
 
     /// <summary>Every record.</summary>
     All = Other | Decoded,
@@ -101,10 +104,10 @@ public readonly record struct WalRecord
     /// </summary>
     public required ReadOnlyMemory<byte> Body { get; init; }
 
-    /// <summary>The kind of a record by resource manager and info (PostgreSQL source: pg_control.h, xact.h).</summary>
+    /// <summary>The kind of a record by resource manager and info (PostgreSQL source: rmgrlist.h, pg_control.h, xact.h, tablespace.h).</summary>
     public static WalRecordKinds KindOf(byte resourceManager, byte info)
     {
-        const byte xlog = 0, transaction = 1;
+        const byte xlog = 0, transaction = 1, tablespace = 5;
         return resourceManager switch
         {
             xlog => (info & 0xF0) switch
@@ -127,6 +130,7 @@ public readonly record struct WalRecord
                 0x40 => WalRecordKinds.AbortPrepared,
                 _ => WalRecordKinds.Other,
             },
+            tablespace => (info & 0xF0) == 0 ? WalRecordKinds.TablespaceCreation : WalRecordKinds.Other,
             _ => WalRecordKinds.Other,
         };
     }

@@ -22,10 +22,13 @@ public readonly record struct WalPiece(ulong SystemIdentifier, WalSegmentName Se
     public static string FolderOf(ulong systemIdentifier) => string.Create(CultureInfo.InvariantCulture, $"{Folder}{systemIdentifier}/");
 
     /// <summary>The folder of a segment's pieces, with its slash. The name is broken up: 24 digits in a row would be a segment to wal-g's <c>delete</c>.</summary>
-    public static string FolderOf(ulong systemIdentifier, WalSegmentName segment)
+    public static string FolderOf(ulong systemIdentifier, WalSegmentName segment) => $"{FolderOf(systemIdentifier)}{FolderNameOf(segment)}/";
+
+    /// <summary>The name of that folder, without a slash.</summary>
+    public static string FolderNameOf(WalSegmentName segment)
     {
         string name = segment.ToString();
-        return $"{FolderOf(systemIdentifier)}{name[..8]}-{name[8..16]}-{name[16..]}/";
+        return $"{name[..8]}-{name[8..16]}-{name[16..]}";
     }
 
     /// <summary>The key of a piece.</summary>

@@ -123,6 +123,30 @@ internal static class WalPieceReader
         }
     }
 
+    /// <summary>The segment size that the head of a piece tells; null when there are none, or none can be read.</summary>
+    public static async Task<WalSegmentSize?> FindSizeAsync(BackupRepository repository, ulong systemIdentifier, WalSegmentName segment, CancellationToken cancellationToken)
+    {
+        byte[] head = new byte[WalPieceFormat.HeadSize];
+        foreach (WalPiece piece in await WalPieces.ListAsync(repository, systemIdentifier, segment, cancellationToken).ConfigureAwait(false))
+        {
+            try
+            {
+                Stream content = await repository.OpenDecodedAsync(piece.Object.Key, cancellationToken).ConfigureAwait(false);
+                await using (content.ConfigureAwait(false))
+                {
+                    await RequireAsync(content, head, piece, cancellationToken).ConfigureAwait(false);
+                    if (WalPieceFormat.Read(head, piece) is { } size)
+                        return size;
+                }
+            }
+            catch (PgBackupException error) when (error.Id is "ObjectDamaged" or "EncryptionKeyInvalid" or "ObjectNotFound")
+            {
+                // Another one may tell.
+            }
+        }
+        return null;
+    }
+
     /// <summary>Whether an error says that pieces do not give all that they promise: then the whole segment may be there by now.</summary>
     public static bool IsShort(PgBackupException error) => error.Id is "ObjectDamaged" or "EncryptionKeyInvalid" or "ObjectChanged" or "WalGapDetected";
 

@@ -19,6 +19,9 @@ internal sealed record FetchResult(long Files, long Bytes, long Fetched, long Ke
 /// </summary>
 internal sealed class BackupFetcher(BackupRepository repository, RestoreDestination destination, int workers, FetchProgress progress, IOperationLog log)
 {
+    /// <summary>Which files are wanted; null for all.</summary>
+    public FileChoice? Choice { get; init; }
+
     /// <summary>
     /// Fetches the chain, the full backup's name first. Throws <c>BackupDamaged</c>, <c>ChainBroken</c>, <c>ObjectMissing</c>, <c>MemberNameInvalid</c>,
     /// <c>EncryptionKeyInvalid</c>, <c>RestoreWriteFailed</c>; what was written so far is then left, unable to start.
@@ -30,7 +33,7 @@ internal sealed class BackupFetcher(BackupRepository repository, RestoreDestinat
         WantedFiles wanted;
         try
         {
-            wanted = await WantedFiles.ReadAsync(repository, chain, cancellationToken).ConfigureAwait(false);
+            wanted = await WantedFiles.ReadAsync(repository, chain, Choice is null ? null : LeaveOut, cancellationToken).ConfigureAwait(false);
             if (destination.InPlace)
             {
                 new LeftoverRemoval(destination, wanted, progress).Run(cancellationToken);
@@ -118,7 +121,22 @@ internal sealed class BackupFetcher(BackupRepository repository, RestoreDestinat
         }
         if (stored.Size != part.Size)
             throw writer.Damaged($"{part.Name} has {stored.Size} bytes, its index says {part.Size}.");
-        await fetch.AddAsync(key, part, writer, cancellationToken).ConfigureAwait(false);
+        // Of a part that can only be read from its beginning all would be read.
+        if (Choice is null || part.Members.Any(member => writer.IsWanted(member.Name)))
+            await fetch.AddAsync(key, part, writer, cancellationToken).ConfigureAwait(false);
+    }
+
+    private bool LeaveOut(FileMetadata file)
+    {
+        if (MemberPath.Normalize(file.Name) is not { } relative || Choice!.Includes(relative))
+            return false;
+        if (destination.IsOfAnotherVersion(relative))
+            return true;
+        if (Choice.FolderFor(relative) is { } folder)
+            destination.CreateFolder(folder, default);
+        if (file.Size is { } size && Choice.KeepsSize(relative, size))
+            destination.CreatePlaceholder(relative, size);
+        return true;
     }
 
     private async Task RequireAllAsync(IReadOnlyList<BackupName> chain, WantedFiles wanted, CancellationToken cancellationToken)

@@ -26,6 +26,9 @@ internal sealed class MemberWriter(
     /// <summary>A fault of the backup, to be thrown.</summary>
     public PgBackupException Damaged(string detail, Exception? inner = null) => PgErrors.BackupDamaged(repository.Location, backup.Text, detail, inner);
 
+    /// <summary>Whether a member is to be written, or to be looked at.</summary>
+    public bool IsWanted(string member) => wanted.UseOf(member, level) != MemberUse.None;
+
     /// <summary>The folder, where it is wanted.</summary>
     public void Folder(string member, UnixFileMode mode)
     {

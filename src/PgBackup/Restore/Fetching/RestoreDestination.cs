@@ -154,6 +154,19 @@ internal sealed class RestoreDestination : IDisposable
         });
     }
 
+    /// <summary>Makes a file of so many bytes that has none of them: it takes no room, and reads as zeros.</summary>
+    public void CreatePlaceholder(string relative, long size)
+    {
+        string path = PathOf(relative);
+        Guard(path, () =>
+        {
+            EnsureFolder(Path.GetDirectoryName(path)!);
+            using SafeFileHandle handle = File.OpenHandle(path, FileMode.Create, FileAccess.Write);
+            SetFacts(handle, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            RandomAccess.SetLength(handle, size);
+        });
+    }
+
     /// <summary>Opens a file without emptying it, or begins it: some of what is there is right. It is made so long, when that is said.</summary>
     public DestinationFile OpenInPlace(string relative, UnixFileMode mode, long? length)
     {

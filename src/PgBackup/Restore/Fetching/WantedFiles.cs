@@ -35,8 +35,12 @@ internal sealed class WantedFiles
     /// Reads the chain's lists of files, the newest backup's first (WAL-G's rule: what a backup skipped or holds as an increment is wanted from its parent).
     /// Throws <c>ChainBroken</c>, <c>DocumentInvalid</c>.
     /// </summary>
+    public static Task<WantedFiles> ReadAsync(BackupRepository repository, IReadOnlyList<BackupName> chain, CancellationToken cancellationToken) =>
+        ReadAsync(repository, chain, null, cancellationToken);
+
+    /// <summary>The same, without the files of the newest backup that <paramref name="isLeftOut"/> takes for its own.</summary>
     public static async Task<WantedFiles> ReadAsync(
-        BackupRepository repository, IReadOnlyList<BackupName> chain, CancellationToken cancellationToken)
+        BackupRepository repository, IReadOnlyList<BackupName> chain, Func<FileMetadata, bool>? isLeftOut, CancellationToken cancellationToken)
     {
         var wanted = new WantedFiles(false);
         for (int level = chain.Count - 1; level >= 0; level--)
@@ -50,7 +54,8 @@ internal sealed class WantedFiles
                 listed++;
                 if (current == 0 && (file.IsSkipped || file.IsIncremented))
                     impossible ??= file.Name;
-                wanted.Take(file, current, isTarget);
+                if (!isTarget || isLeftOut is null || !isLeftOut(file))
+                    wanted.Take(file, current, isTarget);
             }
             bool found = await FilesMetadataReader.TryReadAsync(repository, RepositoryLayout.FilesMetadataKey(chain[level]), OnFile, null, cancellationToken).ConfigureAwait(false);
             if (!found || listed == 0) // Before WAL-G 0.2 the sentinel held the list.

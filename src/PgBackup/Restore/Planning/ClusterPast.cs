@@ -75,7 +75,7 @@ internal sealed class ClusterPast
         [.. Backups.Where(b => history.Includes(b.Timeline, b.FinishLsn!.Value)).OrderBy(b => b.FinishLsn!.Value).ThenBy(b => b.StartLsn!.Value)];
 
     /// <summary>
-    /// True for a timeline that nothing but its history file tells of, while the log that it branched off goes on: what a cluster that is gone has left, or a server that was
+    /// True for a timeline that nothing but its history file tells of, while the log that it branched off goes on, or ends in the segment where it was left: what a cluster that is gone has left, or a server that was
     /// promoted and never archived.
     /// </summary>
     public bool IsDeadEnd(TimelineHistory history)
@@ -91,6 +91,14 @@ internal sealed class ClusterPast
                 return false;
         }
         return false;
+    }
+
+    /// <summary>Up to where there are pieces of the segment in which a timeline was left, where they end before that or there; null where its log goes on.</summary>
+    public Lsn? EndBefore(TimelineSwitch left)
+    {
+        var segment = WalSegmentName.Containing(left.Parent, left.SwitchPoint, SegmentSize);
+        return Inventory.NewestOf(left.Parent, SegmentSize) == segment && Inventory.TailOf(segment) is { } tail
+            && segment.StartFor(SegmentSize) + (ulong)tail.Length is var end && end <= left.SwitchPoint ? end : null;
     }
 
     /// <summary>The WAL along a history.</summary>

@@ -66,6 +66,12 @@ public sealed record RestorePlan
     /// <summary>The tablespaces.</summary>
     public IReadOnlyList<RestoredTablespace> Tablespaces { get; init; } = [];
 
+    /// <summary>The folders of tablespaces that replay makes; empty when nobody asked.</summary>
+    internal IReadOnlyList<string> NewTablespaces { get; init; } = [];
+
+    /// <summary>The size of the cluster's segments.</summary>
+    internal WalSegmentSize SegmentSize { get; init; }
+
     /// <summary>The bytes that the restore needs.</summary>
     public required ByteSize RequiredSpace { get; init; }
 

@@ -3,6 +3,7 @@ using PgBackup.Postgres.Files;
 using PgBackup.Postgres.WalRecords;
 using PgBackup.Repository;
 using PgBackup.Repository.Documents;
+using PgBackup.Repository.Dumps;
 
 namespace PgBackup.Restore.Planning;
 
@@ -10,7 +11,7 @@ namespace PgBackup.Restore.Planning;
 public static class RestorePlanner
 {
     /// <summary>
-    /// Throws <c>BackupNotFound</c>, <c>TargetNotReachable</c>, <c>WalGapDetected</c>, <c>WalDamaged</c>, <c>ChainBroken</c>, <c>ObjectMissing</c>,
+    /// Throws <c>BackupNotFound</c>, <c>BackupKindMismatch</c>, <c>TargetNotReachable</c>, <c>WalGapDetected</c>, <c>WalDamaged</c>, <c>ChainBroken</c>, <c>ObjectMissing</c>,
     /// <c>BackupDamaged</c>, what <see cref="RepositoryEncryption.ProveAsync"/> throws, <c>DestinationNotEmpty</c>, <c>DestinationInUse</c>, <c>DestinationNotReplaceable</c>, <c>WalNotArchived</c>, <c>InsufficientSpace</c>,
     /// <c>TablespaceMappingRequired</c>, <c>TablespaceMappingInvalid</c>, <c>TablespaceInUse</c>, <c>DestinationHoldsRepository</c>.
     /// </summary>
@@ -52,9 +53,14 @@ public static class RestorePlanner
                 if (reach.Backup.SystemIdentifier is { } told && told != control.SystemIdentifier)
                     throw PgErrors.BackupDamaged(repository.Location, reach.Backup.Name, $"its control file is of the cluster {control.SystemIdentifier}, not of {told}.");
                 RestorePlan plan = Describe(past, finder.Path, reach, proven, await searching.ConfigureAwait(false), request, warnings);
-                return request.DataDirectory is null
-                    ? plan
-                    : await DestinationPlanner.CompleteAsync(repository, plan, proven, control, await mapping.ConfigureAwait(false), request, cancellationToken).ConfigureAwait(false);
+                IReadOnlyList<BackupTablespace> tablespaces = await mapping.ConfigureAwait(false);
+                // All of the log is read for it: not where no server runs here that could be hurt.
+                if (request.FindsNewTablespaces || TablespacePlanner.MayHurtOthers(tablespaces, request))
+                    plan = plan with { NewTablespaces = await NewTablespacesAsync(finder.Scanner, reach, cancellationToken).ConfigureAwait(false) };
+                if (request.DataDirectory is null)
+                    return plan;
+                TablespacePlanner.RequireNoneOfOthers(plan, request);
+                return await DestinationPlanner.CompleteAsync(repository, plan, proven, control, tablespaces, request, cancellationToken).ConfigureAwait(false);
             }
             catch (PgBackupException error) when (named is null && candidates.Count > 1 && error.Id is "ObjectMissing" or "ChainBroken" or "BackupDamaged")
             {
@@ -68,7 +74,8 @@ public static class RestorePlanner
     private static ClusterBackup Named(BackupRepository repository, IReadOnlyList<ClusterBackup> catalog, string name) =>
         (name.Equals("LATEST", StringComparison.OrdinalIgnoreCase)
             ? catalog.LastOrDefault(b => b.Status == BackupStatus.Complete)
-            : catalog.FirstOrDefault(b => b.Name == name)) ?? throw PgErrors.BackupNotFound(name, repository.Location);
+            : catalog.FirstOrDefault(b => b.Name == name))
+        ?? throw (DumpLayout.IsName(name) ? PgErrors.BackupKindMismatch(name, repository.Location) : PgErrors.BackupNotFound(name, repository.Location));
 
     /// <summary>The newest timeline that leads on from a backup, as PostgreSQL's <c>latest</c>, but for those of which nothing is left; or the one that was asked for.</summary>
     private static TimelineHistory ChooseHistory(
@@ -97,9 +104,10 @@ public static class RestorePlanner
         TimelineHistory chosen = usable.FirstOrDefault(h => !past.IsDeadEnd(h)) ?? usable.FirstOrDefault() ?? throw PgErrors.NoBackups(past.Repository.Location);
         foreach (TimelineHistory passed in usable.TakeWhile(h => h != chosen))
         {
-            warnings.Add(
-                $"Of timeline {passed.Timeline} the archive has the history file alone, and the log of timeline {passed.Switches[^1].Parent} goes on behind {passed.Switches[^1].SwitchPoint}, "
-                + $"where it says that one was left: timeline {chosen.Timeline} is followed. Give -Timeline {passed.Timeline} to stop there.");
+            TimelineSwitch left = passed.Switches[^1];
+            warnings.Add($"Of timeline {passed.Timeline} the archive has the history file alone, and " + (past.EndBefore(left) is { } end
+                ? $"the log of timeline {left.Parent} is there up to {end}, no further than {left.SwitchPoint}, where that one was left: timeline {chosen.Timeline} is followed. What was written on timeline {passed.Timeline} cannot be brought back."
+                : $"the log of timeline {left.Parent} goes on behind {left.SwitchPoint}, where it says that one was left: timeline {chosen.Timeline} is followed. Give -Timeline {passed.Timeline} to stop there."));
             log.Warning(warnings[^1]);
         }
         return chosen;
@@ -191,7 +199,16 @@ public static class RestorePlanner
             RecoverySettings = RecoverySettings.For(request, timeline, reach.LastRecord),
             Warnings = [.. warnings, .. proven.Warnings],
             Repository = past.Repository.Location,
+            SegmentSize = path.Size,
         };
+    }
+
+    private static async Task<IReadOnlyList<string>> NewTablespacesAsync(WalScanner scanner, Reach reach, CancellationToken cancellationToken)
+    {
+        List<WalEvent> found = await scanner.FindAllAsync(
+            reach.Backup.StartLsn!.Value, reach.Stop, WalRecordKinds.TablespaceCreation, static e => e is WalTablespaceCreation { Location.Length: > 0 }, "Looking for new tablespaces", cancellationToken)
+            .ConfigureAwait(false);
+        return [.. found.Cast<WalTablespaceCreation>().Select(static e => e.Location).Distinct(StringComparer.Ordinal)];
     }
 
     private static List<TimelineStep> Steps(TimelineHistory history, Lsn start, Lsn stop)

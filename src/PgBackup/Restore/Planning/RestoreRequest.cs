@@ -36,6 +36,9 @@ public sealed record RestoreRequest
     /// <summary>Whether archiving stays as the cluster's configuration has it.</summary>
     public bool KeepArchiving { get; init; }
 
+    /// <summary>Whether the log up to the target is searched for tablespaces that replay would make, in the folders that they lay in: all of it is read for that.</summary>
+    public bool FindsNewTablespaces { get; init; }
+
     /// <summary>The command by which the server fetches WAL.</summary>
     public required string RestoreCommand { get; init; }
 }

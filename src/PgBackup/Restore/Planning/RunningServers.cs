@@ -45,20 +45,27 @@ internal static class RunningServers
     /// </summary>
     public static void RequireNotTheirs(string directory, IReadOnlyList<RestoredTablespace> tablespaces)
     {
-        if (tablespaces.Count == 0 || !OperatingSystem.IsLinux())
+        if (tablespaces.Count == 0)
             return;
-        string own = RealPath.Of(directory);
-        var seen = new HashSet<string>(StringComparer.Ordinal) { own };
+        foreach (OwnedFolder owned in TablespacesBeside(directory))
+        {
+            if (tablespaces.FirstOrDefault(t => owned.Is(t.Target)) is { } taken)
+                throw PgErrors.TablespaceInUse(taken.Source, taken.Target, owned.DataDirectory);
+        }
+    }
+
+    /// <summary>The folders that servers on other data directories than this one have for tablespaces. Seen on Linux only.</summary>
+    public static IEnumerable<OwnedFolder> TablespacesBeside(string directory)
+    {
+        if (!OperatingSystem.IsLinux())
+            yield break;
+        var seen = new HashSet<string>(StringComparer.Ordinal) { RealPath.Of(directory) };
         foreach (string process in Directory.EnumerateDirectories("/proc").Where(static p => char.IsAsciiDigit(Path.GetFileName(p)[0])))
         {
             if (new FileInfo(process + "/cwd").LinkTarget is not { } folder || !seen.Add(folder) || !File.Exists($"{process}/cwd/{ProcessFile}"))
                 continue;
             foreach (string location in LocationsOf(process))
-            {
-                // In a container the path says something else; what it leads to there is the same.
-                if (tablespaces.FirstOrDefault(t => RealPath.Same(t.Target, location) || IsSame(t.Target, $"{process}/root{location}")) is { } taken)
-                    throw PgErrors.TablespaceInUse(taken.Source, taken.Target, folder);
-            }
+                yield return new OwnedFolder(location, folder, process);
         }
     }
 
@@ -74,18 +81,6 @@ internal static class RunningServers
         }
     }
 
-    private static bool IsSame(string path, string other)
-    {
-        try
-        {
-            return Posix.FactsOf(path, followLinks: true) is { } one && Posix.FactsOf(other, followLinks: true) is { } two && one.Identity == two.Identity;
-        }
-        catch (IOException)
-        {
-            return false; // Not to be looked at by this account.
-        }
-    }
-
     // One that has ended, but that nobody has waited for yet, is still in the table (proc(5), state Z).
     private static bool HasEnded(int process)
     {
@@ -97,6 +92,28 @@ internal static class RunningServers
         catch (IOException)
         {
             return true; // It went away in between.
+        }
+    }
+}
+
+/// <summary>A tablespace's folder of a server that runs.</summary>
+/// <param name="Location">The folder, as that server has it.</param>
+/// <param name="DataDirectory">Whose it is.</param>
+/// <param name="Process">The server's folder in /proc.</param>
+internal sealed record OwnedFolder(string Location, string DataDirectory, string Process)
+{
+    /// <summary>True for the same folder. In a container the path says something else; what it leads to there is the same.</summary>
+    public bool Is(string path) => RealPath.Same(path, Location) || IsSame(path, $"{Process}/root{Location}");
+
+    private static bool IsSame(string path, string other)
+    {
+        try
+        {
+            return Posix.FactsOf(path, followLinks: true) is { } one && Posix.FactsOf(other, followLinks: true) is { } two && one.Identity == two.Identity;
+        }
+        catch (IOException)
+        {
+            return false; // Not to be looked at by this account.
         }
     }
 }

@@ -36,6 +36,24 @@ internal static class TablespacePlanner
         return result;
     }
 
+    /// <summary>
+    /// True where a server runs beside that has tablespaces which the backup does not know: replay of their creation would write into their folders (tablespace.c, "create_tablespace_directories").
+    /// </summary>
+    public static bool MayHurtOthers(IReadOnlyList<BackupTablespace> known, RestoreRequest request) =>
+        request.DataDirectory is { } directory && RunningServers.TablespacesBeside(directory).Any(owned => !known.Any(t => owned.Is(t.Location)));
+
+    /// <summary>Throws <c>TablespaceInUse</c> when replay would make a tablespace in a folder of a server that runs beside.</summary>
+    public static void RequireNoneOfOthers(RestorePlan plan, RestoreRequest request)
+    {
+        if (plan.NewTablespaces.Count == 0)
+            return;
+        foreach (OwnedFolder owned in RunningServers.TablespacesBeside(request.DataDirectory!))
+        {
+            if (plan.NewTablespaces.FirstOrDefault(owned.Is) is { } location)
+                throw PgErrors.ReplayedTablespaceInUse(plan.Name, location, owned.DataDirectory);
+        }
+    }
+
     /// <summary>True for a folder with nothing in it. Throws <c>DestinationNotReplaceable</c> where that cannot be seen.</summary>
     public static bool IsEmpty(string directory)
     {

@@ -72,8 +72,8 @@ internal sealed class TargetFinder
     /// <summary>The segments from the start of a backup on. Throws <c>WalGapDetected</c> when not even the backup's own are all there.</summary>
     public WalRun RequireRun(ClusterBackup backup)
     {
-        ulong first = _path.NumberOf(backup.StartLsn!.Value), last = _path.NumberBefore(backup.FinishLsn!.Value);
-        if (_path.FirstMissing(first, last) is { } missing)
+        ulong first = _path.NumberOf(backup.StartLsn!.Value);
+        if (_path.FirstMissing(first, backup.FinishLsn!.Value) is { } missing)
         {
             throw PgErrors.WalGapDetected(_past.Repository.Location, missing.ToString(), $"the backup '{backup.Name}' itself",
                 "Bring the segment back (Push-PgWal, from pg_wal of a server that still has it), or restore another backup with -Name.");

@@ -30,27 +30,30 @@ internal sealed class WalPath(WalInventory inventory, TimelineHistory history, W
     /// <summary>The segments from a number on, as far as they go without a gap, the last one perhaps in pieces; null when the first is not there.</summary>
     public WalRun? RunFrom(ulong first)
     {
-        if (!inventory.Contains(Segment(first)))
+        ulong next = first;
+        while (IsWhole(next))
+            next++;
+        bool endsInPieces = inventory.TailOf(Segment(next)) is not null;
+        if (next == first && !endsInPieces)
             return null;
-        ulong last = first;
-        while (inventory.Contains(Segment(last + 1)) || inventory.TailOf(Segment(last + 1))?.Length == Size.Bytes)
-            last++;
-        bool endsInPieces = inventory.TailOf(Segment(last + 1)) is not null;
-        if (endsInPieces)
-            last++;
+        ulong last = endsInPieces ? next : next - 1;
         return new WalRun(first, last, LastNumber() > last ? Segment(endsInPieces ? last : last + 1) : null);
     }
 
-    /// <summary>The first segment of a range that is not there.</summary>
-    public WalSegmentName? FirstMissing(ulong first, ulong last)
+    /// <summary>The first segment that is not there of those from a number on up to <paramref name="end"/>, which the last one, if it is there in pieces only, must reach.</summary>
+    public WalSegmentName? FirstMissing(ulong first, Lsn end)
     {
+        ulong last = NumberBefore(end);
         for (ulong number = first; number <= last; number++)
         {
-            if (!inventory.Contains(Segment(number)))
+            if (!IsWhole(number) && !(number == last && inventory.TailOf(Segment(number)) is { } tail && Size.StartOf(number) + (ulong)tail.Length >= end))
                 return Segment(number);
         }
         return null;
     }
+
+    // In one object, or in pieces that hold all of it.
+    private bool IsWhole(ulong number) => inventory.Contains(Segment(number)) || inventory.TailOf(Segment(number))?.Length == Size.Bytes;
 
     /// <summary>The stored bytes of a range.</summary>
     public long StoredBytes(ulong first, ulong last)

@@ -42,7 +42,11 @@ internal sealed class ServerPrograms
     }
 
     /// <summary>Runs a program to its end.</summary>
-    public async Task<ProgramOutcome> RunAsync(string program, IEnumerable<string> arguments, CancellationToken cancellationToken)
+    public Task<ProgramOutcome> RunAsync(string program, IEnumerable<string> arguments, CancellationToken cancellationToken) =>
+        RunAsync(program, arguments, null, cancellationToken);
+
+    /// <summary>The same, with something to read, which must be short.</summary>
+    public async Task<ProgramOutcome> RunAsync(string program, IEnumerable<string> arguments, string? input, CancellationToken cancellationToken)
     {
         var start = new ProcessStartInfo(Path.Combine(_folder, program), arguments)
         {
@@ -62,6 +66,8 @@ internal sealed class ServerPrograms
             start.Environment.Remove(name);
         start.Environment["LC_MESSAGES"] = "C";
         using Process process = Process.Start(start) ?? throw new InvalidOperationException($"'{start.FileName}' did not start.");
+        if (input is not null)
+            await process.StandardInput.WriteAsync(input.AsMemory(), cancellationToken).ConfigureAwait(false);
         process.StandardInput.Close();
         Task<string> output = process.StandardOutput.ReadToEndAsync(CancellationToken.None);
         Task<string> error = process.StandardError.ReadToEndAsync(CancellationToken.None);

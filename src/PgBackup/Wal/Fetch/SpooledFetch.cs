@@ -110,10 +110,7 @@ public sealed class SpooledFetch
         try
         {
             spool.Ask(asked);
-            bool isRunning;
-            using (IDisposable? free = spool.TryLock())
-                isRunning = free is null;
-            if (!isRunning)
+            if (!spool.IsAttended())
                 _startPrefetcher();
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)

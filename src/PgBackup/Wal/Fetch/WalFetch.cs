@@ -12,7 +12,7 @@ public static class WalFetch
     /// <summary>
     /// Writes the file to <paramref name="destination"/> (a path, or a folder to put it into under its name), whole and durable or not at all; what is there is replaced.
     /// Where the archive holds the file more than once, an object that is damaged is passed over for one that is not. A segment that is not there whole is put together from its
-    /// pieces as far as they go. Throws <c>WalFileNameInvalid</c>,
+    /// pieces as far as they go; one that is damaged, from pieces that hold all of it. Throws <c>WalFileNameInvalid</c>,
     /// <c>WalSegmentNotFound</c>, <c>ObjectDamaged</c>, <c>WalFileInvalid</c>, <c>EncryptionKeyInvalid</c>, <c>ClusterIdentityMismatch</c>,
     /// <c>WalDestinationUnwritable</c>, and what the store throws.
     /// </summary>
@@ -80,6 +80,8 @@ public static class WalFetch
                 vanished = PgErrors.ObjectChanged(repository.Location, stored.Object.Key, error);
             }
         }
+        if (!isAhead && failure is not null && file.Kind == WalFileKind.Segment && await TryFetchWholeFromPiecesAsync(writer, file, target, start, log, cancellationToken).ConfigureAwait(false) is { } mended)
+            return mended;
         // What could be opened has proven its key. For what could not, or is not there, the key is asked first: "not there" ends a recovery, a wrong key must not.
         if ((failure ?? torn) is null)
             await RepositoryEncryption.ProveRecordedAsync(repository, cancellationToken).ConfigureAwait(false);
@@ -102,7 +104,7 @@ public static class WalFetch
     }
 
     private static async Task<WalFetchResult?> TryFetchPiecesAsync(
-        WalFileWriter writer, WalFileName file, string target, long start, IOperationLog log, CancellationToken cancellationToken)
+        WalFileWriter writer, WalFileName file, string target, long start, IOperationLog log, CancellationToken cancellationToken, bool mustBeWhole = false)
     {
         BackupRepository repository = writer.Repository;
         WalSegmentName segment = file.Segment!.Value;
@@ -113,12 +115,30 @@ public static class WalFetch
             await using (assembled.Content.ConfigureAwait(false))
             {
                 string key = WalPiece.FolderOf(cluster, segment);
+                var segmentSize = new WalSegmentSize(checked((int)assembled.Content.Length));
+                if (mustBeWhole && assembled.End < segment.NextFor(segmentSize).StartFor(segmentSize))
+                    return null;
                 long size = await writer.WriteAsync(file, key, assembled.Content, target, cancellationToken).ConfigureAwait(false);
-                log.Verbose($"The segment {file.Name} is not whole in the archive yet; its pieces reach to {assembled.End}.");
+                log.Verbose($"The segment {file.Name} is not there whole, or damaged; its pieces reach to {assembled.End}.");
                 return Result(repository, file, target, size, start, key, assembled.End);
             }
         }
         return null;
+    }
+
+    // In place of a whole segment that is damaged only pieces will do that hold all of it: zeros behind their end would be taken for the end of the log.
+    private static async Task<WalFetchResult?> TryFetchWholeFromPiecesAsync(
+        WalFileWriter writer, WalFileName file, string target, long start, IOperationLog log, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await TryFetchPiecesAsync(writer, file, target, start, log, cancellationToken, mustBeWhole: true).ConfigureAwait(false);
+        }
+        catch (PgBackupException error) when (WalPieceReader.IsShort(error) || error.Id is "WalFileInvalid" or "ClusterIdentityMismatch" or "WalClusterAmbiguous")
+        {
+            log.Verbose($"Nor do pieces give the segment {file.Name}: {error.Message}");
+            return null;
+        }
     }
 
     /// <summary>The cluster whose pieces are wanted: that of the data directory that the destination is in, else the only one that has pieces of the segment.</summary>

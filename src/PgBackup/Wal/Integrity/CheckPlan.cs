@@ -13,6 +13,9 @@ namespace PgBackup.Wal.Integrity;
 /// <param name="IsAsked">Whether every segment counts: on the current timeline, and on one that was asked for.</param>
 internal sealed record PlannedPath(ClusterLog Log, LogPath Path, ulong First, ulong Last, IReadOnlyList<ClusterBackup> Backups, bool IsCurrent, bool IsAsked)
 {
+    /// <summary>The number of the newest segment that the server has finished; null when none was asked, or it is elsewhere.</summary>
+    public ulong? Finished { get; init; }
+
     /// <summary>The server, where it is on a timeline of which the archive holds nothing at all, and this is the path to the newest that it holds.</summary>
     public ServerPosition? ServerElsewhere { get; init; }
 
@@ -129,7 +132,7 @@ internal static class CheckPlan
             first = log.SegmentSize.SegmentNumberOf(backups.Where(b => !b.IsPermanent).Concat(backups).First().StartLsn!.Value);
         first ??= path.FirstNumber;
         ulong? last = backups.Count == 0 ? null : backups.Max(b => path.NumberBefore(b.FinishLsn!.Value));
-        foreach (ulong? border in (ReadOnlySpan<ulong?>)[path.LastNumber, finished])
+        foreach (ulong? border in (ReadOnlySpan<ulong?>)[path.HeldNumber, finished])
         {
             if (border is not null && !(last >= border))
                 last = border;
@@ -141,6 +144,6 @@ internal static class CheckPlan
             // Without a position it is a server that has not finished its first segment.
             return options.From is { } from ? throw PgErrors.WalRangeInvalid(from.ToString(), path.Segment(last.Value).ToString()) : null;
         }
-        return new PlannedPath(log, path, first.Value, last.Value, backups, timeline == CurrentOf(log, options.Server), isAsked);
+        return new PlannedPath(log, path, first.Value, last.Value, backups, timeline == CurrentOf(log, options.Server), isAsked) { Finished = finished };
     }
 }

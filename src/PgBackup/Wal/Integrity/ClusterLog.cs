@@ -2,6 +2,7 @@ using PgBackup.Errors;
 using PgBackup.Postgres.Files;
 using PgBackup.Postgres.WalRecords;
 using PgBackup.Repository;
+using PgBackup.Repository.Pieces;
 
 namespace PgBackup.Wal.Integrity;
 
@@ -56,11 +57,12 @@ internal sealed class ClusterLog
                 Repository = repository,
                 SystemIdentifier = cluster.Key,
                 Backups = backups,
-                Inventory = cluster.Key is { } own ? lineages.Of(own) : inventory,
+                Inventory = cluster.Key is { } own ? lineages.Of(own).WithPiecesOf(own) : inventory,
                 SegmentSize = await ClusterWal.SegmentSizeAsync(repository, backups, cancellationToken).ConfigureAwait(false),
             });
         }
         await AddWithoutBackupsAsync(repository, inventory, lineages, logs, cancellationToken).ConfigureAwait(false);
+        await AddInPiecesAsync(repository, inventory, lineages, logs, cancellationToken).ConfigureAwait(false);
         await ReadHistoriesAsync(repository, inventory, lineages, logs, cancellationToken).ConfigureAwait(false);
         return logs;
     }
@@ -73,10 +75,10 @@ internal sealed class ClusterLog
 
     /// <summary>Every timeline that has a history, segments or backups, newest first.</summary>
     public IReadOnlyList<TimelineId> Timelines() =>
-        [.. _histories.Keys.Concat(Backups.Select(b => b.Timeline)).Concat(Inventory.Timelines).Distinct().OrderDescending()];
+        [.. _histories.Keys.Concat(Backups.Select(b => b.Timeline)).Concat(Inventory.TimelinesWithPieces).Distinct().OrderDescending()];
 
     /// <summary>True when the archive holds something of the timeline, or a backup was taken on it; a history file alone tells of a server that may be gone.</summary>
-    public bool IsAlive(TimelineId timeline) => Inventory.CountOf(timeline) > 0 || Backups.Any(b => b.Timeline == timeline);
+    public bool IsAlive(TimelineId timeline) => Inventory.NewestOf(timeline, SegmentSize) is not null || Backups.Any(b => b.Timeline == timeline);
 
     /// <summary>The backups that can be rolled forward along a history, oldest first.</summary>
     public IReadOnlyList<ClusterBackup> BackupsOn(TimelineHistory history) =>
@@ -91,7 +93,7 @@ internal sealed class ClusterLog
             // Backups that do not say whose they are have taken the whole archive for theirs.
             if (logs.Exists(l => l.SystemIdentifier == writer || l.SystemIdentifier is null))
                 continue;
-            WalInventory own = lineages.Of(writer);
+            WalInventory own = lineages.Of(writer).WithPiecesOf(writer);
             foreach (TimelineId timeline in own.Timelines.Reverse())
             {
                 string key = own.KeyAt(timeline, own.CountOf(timeline) - 1);
@@ -104,6 +106,25 @@ internal sealed class ClusterLog
         // Nothing can be read that would tell whose it is, nor how long its segments are.
         if (logs.Count == 0 && inventory.Timelines.Any())
             logs.Add(new ClusterLog { Repository = repository, SystemIdentifier = null, Backups = [], Inventory = inventory, SegmentSize = WalSegmentSize.Default });
+    }
+
+    // Of a cluster of which a receiver has just begun to get the log there is no whole segment yet; the heads of the pieces tell how long one is.
+    private static async Task AddInPiecesAsync(
+        BackupRepository repository, WalInventory inventory, WalLineages lineages, List<ClusterLog> logs, CancellationToken cancellationToken)
+    {
+        foreach (IGrouping<ulong, WalTail> cluster in inventory.Tails.GroupBy(t => t.SystemIdentifier).OrderBy(c => c.Max(t => t.Modified)))
+        {
+            if (logs.Exists(l => l.SystemIdentifier == cluster.Key || l.SystemIdentifier is null))
+                continue;
+            foreach (WalTail tail in cluster.OrderByDescending(t => t.Segment))
+            {
+                if (await WalPieceReader.FindSizeAsync(repository, tail.SystemIdentifier, tail.Segment, cancellationToken).ConfigureAwait(false) is not { } size)
+                    continue;
+                WalInventory own = lineages.Of(cluster.Key).WithPiecesOf(cluster.Key);
+                logs.Add(new ClusterLog { Repository = repository, SystemIdentifier = cluster.Key, Backups = [], Inventory = own, SegmentSize = size });
+                break;
+            }
+        }
     }
 
     private static async Task ReadHistoriesAsync(

@@ -1,4 +1,5 @@
 using PgBackup.Repository;
+using PgBackup.Repository.Pieces;
 
 namespace PgBackup.Wal.Integrity;
 
@@ -9,6 +10,9 @@ internal sealed class FaultList(PlannedPath planned)
 
     private const string Advice = "Bring the segment back from pg_wal of the server or a standby, or from a copy of the repository: move the object away, then run Push-PgWal. "
         + "If no copy is left, take a new backup with Backup-PgCluster: what lies behind this place cannot be reached from older ones.";
+
+    private const string PiecesAdvice = "Start Receive-PgWal again, which gets the segment from the server as long as that keeps it for the slot, or bring it whole from the server's pg_wal with Push-PgWal. "
+        + "If the server is gone, the log ends before this place: restore to a point before it.";
 
     private readonly Lock _lock = new();
     private readonly SortedList<(ulong Number, string Name), WalFault> _kept = [];
@@ -39,6 +43,7 @@ internal sealed class FaultList(PlannedPath planned)
     public void AddSegment(ulong number, Lsn lsn, string message, bool isFailure = true)
     {
         WalSegmentName segment = planned.Path.Segment(number);
+        PathTail? tail = planned.Path.TailAt(number);
         lock (_lock)
         {
             if (isFailure && !_damaged.Add(number))
@@ -47,11 +52,11 @@ internal sealed class FaultList(PlannedPath planned)
         Add(number, new WalFault
         {
             Name = segment.ToString(),
-            Key = planned.Log.Inventory.KeyOf(segment) ?? RepositoryLayout.WalFolder + segment,
+            Key = tail is not null ? WalPiece.FolderOf(tail.Tail.SystemIdentifier, segment) : planned.Log.Inventory.KeyOf(segment) ?? RepositoryLayout.WalFolder + segment,
             Lsn = lsn,
             IsFailure = isFailure,
             Message = message,
-            Recommendation = Advice,
+            Recommendation = tail is null ? Advice : PiecesAdvice,
         });
     }
 

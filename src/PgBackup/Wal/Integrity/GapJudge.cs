@@ -23,7 +23,7 @@ internal sealed class GapJudge
     private readonly IReadOnlyList<KnownGap> _known;
 
     /// <param name="last">The number of the newest segment that should be there.</param>
-    /// <param name="newest">The number of the newest one that is; null when none is.</param>
+    /// <param name="newest">The number of the newest one that is, whole or in pieces; null when none is.</param>
     /// <param name="maxDelayed">How many may be late.</param>
     /// <param name="uploadWindow">How many may be on their way.</param>
     /// <param name="isFresh">Whether the newest one was stored so lately that those before it may still come.</param>
@@ -45,9 +45,9 @@ internal sealed class GapJudge
     /// <summary>Cuts a run where the state changes.</summary>
     public IEnumerable<(SegmentRun Run, WalSegmentState State, KnownGap? Known)> Judge(SegmentRun run)
     {
-        if (run.IsThere)
+        if (run.IsThere || run.PiecesEnd is not null)
         {
-            yield return (run, WalSegmentState.Found, null);
+            yield return (run, run.IsThere ? WalSegmentState.Found : WalSegmentState.InPieces, null);
             yield break;
         }
         foreach ((SegmentRun part, KnownGap? gap) in SplitKnown(run, _known))

@@ -6,6 +6,9 @@ namespace PgBackup.Wal.Integrity;
 /// <summary>Segments of one timeline, by number, that are all there or all missing.</summary>
 internal readonly record struct SegmentRun(TimelineId Timeline, ulong First, ulong Last, bool IsThere, long StoredBytes, long Duplicates)
 {
+    /// <summary>Of one that is there in pieces: up to where they hold it; null for the others.</summary>
+    public Lsn? PiecesEnd { get; init; }
+
     public long Count => (long)(Last - First + 1);
 }
 
@@ -36,6 +39,7 @@ internal sealed class LogPath
                 _legs.Add(new Leg(history.Path[i].Timeline, first, next - 1));
         }
         LastNumber = FindLast(mayStandIn);
+        Tails = PathTail.Find(inventory, history, size, LastNumber, mayStandIn);
     }
 
     /// <summary>The history.</summary>
@@ -54,12 +58,18 @@ internal sealed class LogPath
                 if (NextPlace(leg.Timeline, leg.First) is { } place && NumberAt(leg.Timeline, place) is var number && number <= leg.Last)
                     return number;
             }
-            return LastNumber;
+            return LastNumber ?? (Tails.Count > 0 ? Tails[0].Number : null);
         }
     }
 
-    /// <summary>The number of the newest segment that is there; null when none is.</summary>
+    /// <summary>The number of the newest segment that is there whole; null when none is.</summary>
     public ulong? LastNumber { get; }
+
+    /// <summary>The segments that are there in pieces, in order: as a rule the one behind the newest whole one.</summary>
+    public IReadOnlyList<PathTail> Tails { get; }
+
+    /// <summary>The number of the newest segment that is there, whole or in pieces; null when none is.</summary>
+    public ulong? HeldNumber => Tails.Count > 0 && !(LastNumber > Tails[^1].Number) ? Tails[^1].Number : LastNumber;
 
     /// <summary>
     /// The timeline whose segment ends the path, where the new timeline's first segment is not archived yet and its parent's holds the part before the switch; null where none
@@ -69,7 +79,21 @@ internal sealed class LogPath
 
     /// <summary>The segment of a number, of the timeline that recovery takes it from.</summary>
     public WalSegmentName Segment(ulong number) =>
-        StandIn is { } parent && number == LastNumber ? WalSegmentName.Of(parent, number, Size) : History.SegmentFor(number, Size);
+        TailAt(number) is { } tail ? tail.Segment : StandIn is { } parent && number == LastNumber ? WalSegmentName.Of(parent, number, Size) : History.SegmentFor(number, Size);
+
+    /// <summary>What there is in pieces of a segment that is not there whole; null when nothing is.</summary>
+    public PathTail? TailAt(ulong number)
+    {
+        foreach (PathTail tail in Tails)
+        {
+            if (tail.Number == number)
+                return tail;
+        }
+        return null;
+    }
+
+    /// <summary>Whether the segment of a number is a parent's that stands in.</summary>
+    public bool StandsIn(ulong number) => Segment(number).Timeline != History.SegmentFor(number, Size).Timeline;
 
     /// <summary>The number of the segment that must be there when replay ends at <paramref name="end"/>: that of the byte before.</summary>
     public ulong NumberBefore(Lsn end) => Size.SegmentNumberOf(end.IsZero ? end : end - 1);
@@ -83,6 +107,36 @@ internal sealed class LogPath
 
     /// <summary>What is there and what is missing of the segments from <paramref name="first"/> to <paramref name="last"/>, in order; cut where the timeline changes.</summary>
     public IEnumerable<SegmentRun> Scan(ulong first, ulong last)
+    {
+        foreach (SegmentRun run in ScanWhole(first, last))
+        {
+            if (run.IsThere || Tails.Count == 0)
+            {
+                yield return run;
+                continue;
+            }
+            foreach (SegmentRun part in CutAtTails(run))
+                yield return part;
+        }
+    }
+
+    private IEnumerable<SegmentRun> CutAtTails(SegmentRun missing)
+    {
+        ulong next = missing.First;
+        foreach (PathTail tail in Tails)
+        {
+            if (tail.Number < next || tail.Number > missing.Last)
+                continue;
+            if (tail.Number > next)
+                yield return missing with { First = next, Last = tail.Number - 1 };
+            yield return new SegmentRun(tail.Segment.Timeline, tail.Number, tail.Number, false, tail.Tail.StoredBytes, 0) { PiecesEnd = tail.End };
+            next = tail.Number + 1;
+        }
+        if (next <= missing.Last)
+            yield return missing with { First = next };
+    }
+
+    private IEnumerable<SegmentRun> ScanWhole(ulong first, ulong last)
     {
         // A stand-in is of the parent's timeline, as what comes before it may be.
         SegmentRun? open = null;
@@ -182,7 +236,7 @@ internal sealed class LogPath
             if (!mayStandIn || span.End is not { } end)
                 continue;
             ulong number = NumberBefore(end);
-            if (last >= number || !_inventory.Contains(WalSegmentName.Of(span.Timeline, number, Size)))
+            if (last >= number || !_inventory.Contains(WalSegmentName.Of(span.Timeline, number, Size)) || _inventory.TailOf(History.SegmentFor(number, Size)) is not null)
                 continue;
             last = number;
             StandIn = span.Timeline;

@@ -46,9 +46,13 @@ internal sealed class PathFindings
             _warnings.Add(delayed);
         if (Sentence(ranges, WalSegmentState.Uploading, "missing, near enough to the end to be on the way") is { } uploading)
             _warnings.Add($"{uploading} Check again in a minute.");
+        if (planned.Finished is { } finished && ranges.FirstOrDefault(r => r.State == WalSegmentState.InPieces && r.EndLsn < EndOf(r)) is { } held && held.First.NumberFor(planned.Path.Size) <= finished)
+            _warnings.Add($"{held.First} is there in pieces up to {held.EndLsn}, and the server has finished it: who receives the log is behind, or has stopped. Look with Get-PgWalArchiveStatus.");
         long duplicates = ranges.Sum(r => r.DuplicateCount);
         if (duplicates > 0)
             _warnings.Add($"{Number(duplicates, "object is", "objects are")} there besides the one that a restore takes; Get-PgWalSegment -Expand names them.");
+
+        Lsn EndOf(WalSegmentRange range) => range.Last.NextFor(planned.Path.Size).StartFor(planned.Path.Size);
     }
 
     private void JudgeFaults(FaultList faults)

@@ -11,7 +11,7 @@ internal static class RangeFactory
         Count = run.Count,
         State = state,
         StartLsn = log.SegmentSize.StartOf(run.First),
-        EndLsn = log.SegmentSize.StartOf(run.Last + 1),
+        EndLsn = run.PiecesEnd ?? log.SegmentSize.StartOf(run.Last + 1),
         StoredSize = new ByteSize(run.StoredBytes),
         DuplicateCount = run.Duplicates,
         SystemIdentifier = log.SystemIdentifier,

@@ -3,7 +3,7 @@ using PgBackup.Repository;
 
 namespace PgBackup.Wal.Integrity;
 
-/// <summary>What the listing alone tells of objects: that they are empty, or shorter than the segment they would have to be. No object is opened.</summary>
+/// <summary>What the listing alone tells of objects: that they are empty, or shorter than the segment they would have to be, or pieces without a beginning. No object is opened.</summary>
 internal static class StoredSizes
 {
     // Whoever stores without moving into place is seen at it.
@@ -18,6 +18,12 @@ internal static class StoredSizes
                 if (run.IsThere)
                     CheckRun(planned, run, faults);
             }
+        }
+        // Deeper levels read them. A listing that is not of one instant may miss a piece, so that this proves nothing.
+        foreach (PathTail tail in planned.Path.Tails)
+        {
+            if (options.Level == WalCheckLevel.Names && tail.Tail.Length == 0 && tail.Number >= planned.First)
+                faults.AddSegment(tail.Number, tail.End, "its pieces begin behind a gap, as they were listed. Check again with -Level Content, which reads them.", isFailure: false);
         }
     }
 

@@ -69,7 +69,8 @@ public static class WalArchiveChecker
         LogPath path = planned.Path;
         bool isFresh = path.LastNumber is { } newest && path.PlaceOf(newest) is { } place
             && DateTimeOffset.UtcNow - log.Inventory.StoredTimeAt(path.Segment(newest).Timeline, place) < GapJudge.UploadTime;
-        var judge = new GapJudge(planned.Last, path.LastNumber, options.MaxDelayed, options.UploadWindow, isFresh, RangeFactory.KnownOf(log, known));
+        isFresh |= path.Tails.Any(t => DateTimeOffset.UtcNow - t.Tail.Modified < GapJudge.UploadTime);
+        var judge = new GapJudge(planned.Last, path.HeldNumber, options.MaxDelayed, options.UploadWindow, isFresh, RangeFactory.KnownOf(log, known));
         var ranges = new List<WalSegmentRange>();
         foreach (SegmentRun run in path.Scan(planned.First, planned.Last))
         {
@@ -86,24 +87,28 @@ public static class WalArchiveChecker
         foreach (ClusterBackup backup in planned.Backups)
         {
             ulong first = planned.Log.SegmentSize.SegmentNumberOf(backup.StartLsn!.Value), last = planned.Path.NumberBefore(backup.FinishLsn!.Value);
-            SegmentRun? gap = FirstGap(planned.Path.Scan(first, last));
+            SegmentRun? gap = FirstGap(planned.Path.Scan(first, last), backup.FinishLsn.Value, planned.Log.SegmentSize);
             if (gap is { } missing)
-                found.Add(new UnrestorableBackup(backup.Name, $"{WalSegmentName.Of(missing.Timeline, missing.First, planned.Log.SegmentSize)} is missing"));
+                found.Add(new UnrestorableBackup(backup.Name, Describe(missing, planned.Log.SegmentSize)));
             else if (faults.FirstDamaged(first, last) is { } damaged)
                 found.Add(new UnrestorableBackup(backup.Name, $"{planned.Path.Segment(damaged)} is damaged"));
         }
         return found;
     }
 
-    private static SegmentRun? FirstGap(IEnumerable<SegmentRun> runs)
+    // Pieces will do where they hold all of the segment, or of the last one as much as the backup needs.
+    private static SegmentRun? FirstGap(IEnumerable<SegmentRun> runs, Lsn finish, WalSegmentSize size)
     {
         foreach (SegmentRun run in runs)
         {
-            if (!run.IsThere)
+            if (!run.IsThere && !(run.PiecesEnd >= finish) && !(run.PiecesEnd >= size.StartOf(run.Last + 1)))
                 return run;
         }
         return null;
     }
+
+    private static string Describe(SegmentRun gap, WalSegmentSize size) =>
+        WalSegmentName.Of(gap.Timeline, gap.First, size) + (gap.PiecesEnd is { } end ? $" is there in pieces only, up to {end}" : " is missing");
 }
 
 /// <summary>A backup whose own log is not whole, and what of it is not.</summary>

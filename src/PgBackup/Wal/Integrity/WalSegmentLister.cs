@@ -27,11 +27,11 @@ public static class WalSegmentLister
             {
                 if (timeline is not null && one != timeline)
                     continue;
-                foreach (SegmentRun run in Merge(FoundOn(log, one), gaps.GetValueOrDefault(one) ?? []))
+                foreach (SegmentRun run in Merge(FoundOn(log, one), InPiecesOn(log, one), gaps.GetValueOrDefault(one) ?? []))
                 {
-                    if (run.IsThere)
+                    if (run.IsThere || run.PiecesEnd is not null)
                     {
-                        yield return RangeFactory.Make(log, run, WalSegmentState.Found, null);
+                        yield return RangeFactory.Make(log, run, run.IsThere ? WalSegmentState.Found : WalSegmentState.InPieces, null);
                         continue;
                     }
                     foreach ((SegmentRun part, KnownGap? gap) in GapJudge.SplitKnown(run, own))
@@ -92,6 +92,10 @@ public static class WalSegmentLister
     private static IEnumerable<SegmentRun> FoundOn(ClusterLog log, TimelineId timeline) =>
         LogPath.ScanTimeline(log.Inventory, timeline, 0, ulong.MaxValue, log.SegmentSize).Where(r => r.IsThere);
 
+    private static IEnumerable<SegmentRun> InPiecesOn(ClusterLog log, TimelineId timeline) =>
+        log.Inventory.Tails.Where(t => t.Segment.Timeline == timeline && LogPath.IsPossible(t.Segment, log.SegmentSize)).Select(t => new SegmentRun(
+            timeline, t.Segment.NumberFor(log.SegmentSize), t.Segment.NumberFor(log.SegmentSize), false, t.StoredBytes, 0) { PiecesEnd = PathTail.EndOf(t, log.SegmentSize) });
+
     private static Dictionary<TimelineId, List<SegmentRun>> GapsOf(ClusterLog log)
     {
         var gaps = new Dictionary<TimelineId, List<SegmentRun>>();
@@ -102,7 +106,7 @@ public static class WalSegmentLister
             IReadOnlyList<ClusterBackup> backups = log.BackupsOn(history);
             ClusterBackup? oldest = backups.FirstOrDefault(b => !b.IsPermanent) ?? (backups.Count > 0 ? backups[0] : null);
             ulong? first = oldest is null ? path.FirstNumber : log.SegmentSize.SegmentNumberOf(oldest.StartLsn!.Value);
-            ulong? last = path.LastNumber;
+            ulong? last = path.HeldNumber;
             if (first is not null && last is not null)
                 Add(path.Scan(first.Value, last.Value));
             foreach (ClusterBackup backup in backups)
@@ -114,7 +118,7 @@ public static class WalSegmentLister
         {
             foreach (SegmentRun run in runs)
             {
-                if (run.IsThere)
+                if (run.IsThere || run.PiecesEnd is not null)
                     continue;
                 if (!gaps.TryGetValue(run.Timeline, out List<SegmentRun>? list))
                     gaps[run.Timeline] = list = [];
@@ -123,13 +127,13 @@ public static class WalSegmentLister
         }
     }
 
-    // In order of the log; gaps that several paths lead through are one.
-    private static IEnumerable<SegmentRun> Merge(IEnumerable<SegmentRun> found, List<SegmentRun> gaps)
+    // In order of the log; gaps that several paths lead through are one. Pieces that do not close a gap do not count.
+    private static IEnumerable<SegmentRun> Merge(IEnumerable<SegmentRun> found, IEnumerable<SegmentRun> inPieces, List<SegmentRun> gaps)
     {
         SegmentRun? open = null;
-        foreach (SegmentRun run in found.Concat(gaps).OrderBy(r => r.First).ThenBy(r => r.Last))
+        foreach (SegmentRun run in found.Concat(inPieces.Where(p => !gaps.Exists(g => g.First <= p.First && p.First <= g.Last))).Concat(gaps).OrderBy(r => r.First).ThenBy(r => r.Last))
         {
-            if (open is { IsThere: false } gap && !run.IsThere && run.First <= gap.Last + 1)
+            if (open is { IsThere: false, PiecesEnd: null } gap && run is { IsThere: false, PiecesEnd: null } && run.First <= gap.Last + 1)
             {
                 open = gap with { Last = Math.Max(gap.Last, run.Last) };
                 continue;

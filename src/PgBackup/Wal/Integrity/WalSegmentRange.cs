@@ -6,6 +6,11 @@ public enum WalSegmentState
     /// <summary>They are in the archive.</summary>
     Found,
 
+    /// <summary>
+    /// It is not there whole, but in pieces that a receiver has stored, up to <see cref="WalSegmentRange.EndLsn"/>: a restore puts them together. Not a state of wal-g's.
+    /// </summary>
+    InPieces,
+
     /// <summary>They are not there, at the newest end, within what may be late.</summary>
     Delayed,
 
@@ -43,7 +48,7 @@ public sealed record WalSegmentRange
     /// <summary>The LSN of the first byte.</summary>
     public required Lsn StartLsn { get; init; }
 
-    /// <summary>The LSN after the last byte.</summary>
+    /// <summary>The LSN after the last byte; of a segment in pieces, after the last byte that they hold without a gap.</summary>
     public required Lsn EndLsn { get; init; }
 
     /// <summary>The stored bytes; zero for what is not there.</summary>
@@ -68,10 +73,10 @@ public sealed record WalSegmentRange
     public required string Repository { get; init; }
 
     /// <summary>True when the segments are not there.</summary>
-    public bool IsGap => State != WalSegmentState.Found;
+    public bool IsGap => State is not (WalSegmentState.Found or WalSegmentState.InPieces);
 
-    /// <summary>The names.</summary>
-    public override string ToString() => First == Last ? First.ToString() : $"{First} to {Last}";
+    /// <summary>The names; of a segment in pieces also up to where they hold it.</summary>
+    public override string ToString() => State == WalSegmentState.InPieces ? $"{First} up to {EndLsn}" : First == Last ? First.ToString() : $"{First} to {Last}";
 }
 
 /// <summary>A segment of the archive.</summary>

@@ -16,8 +16,11 @@ public sealed class WalPush(BackupRepository repository, IOperationLog? log = nu
     private const int Attempts = 5;
 
     private readonly IOperationLog _log = log ?? OperationLog.None;
-    private readonly Lock _lock = new();
-    private readonly Dictionary<ulong, Task> _admissions = [];
+    private readonly SharedAdmission _admission = new(repository);
+    private readonly UnfinishedSegments _unfinished = new(repository, log ?? OperationLog.None);
+
+    /// <summary>True when whoever pushes knows that its segments are finished, as the receiver does, and that pieces of them are its own.</summary>
+    internal bool KnowsFinished { get; init; }
 
     /// <summary>Stores one file, as <see cref="PushAsync(string, CancellationToken)"/> does.</summary>
     public static Task<WalPushResult> PushAsync(BackupRepository repository, string path, IOperationLog? log = null, CancellationToken cancellationToken = default) =>
@@ -25,6 +28,7 @@ public sealed class WalPush(BackupRepository repository, IOperationLog? log = nu
 
     /// <summary>
     /// Stores one file (a segment, <c>.history</c>, <c>.backup</c>, <c>.partial</c>) and returns when it is durable and was read back. The same content again succeeds.
+    /// A segment that is not finished, because a standby was given it in pieces, is not stored: what it holds is in the repository in pieces when this returns.
     /// Throws <c>WalFileNameInvalid</c>, <c>WalFileUnreadable</c>, <c>WalFileInvalid</c>, <c>WalFileChanged</c>, <c>WalContentConflict</c>, <c>ClusterIdentityMismatch</c>,
     /// <c>WalWriteNotConfirmed</c>, what <see cref="RepositoryEncryption.ProveForWritingAsync"/> throws, and what the store throws.
     /// </summary>
@@ -42,8 +46,10 @@ public sealed class WalPush(BackupRepository repository, IOperationLog? log = nu
             try
             {
                 IReadOnlyList<ArchivedWalFile> found = await (attempt == 1 ? finding : WalArchive.FindAsync(repository, local.Name, cancellationToken)).ConfigureAwait(false);
+                if (!KnowsFinished && found.Count == 0 && await _unfinished.FindAsync(local, cancellationToken).ConfigureAwait(false) is { } pieces)
+                    return Result(local, pieces, 0, WalPushStatus.HeldInPieces, Stopwatch.GetElapsedTime(start));
                 if (await TryPushAsync(local, found, cancellationToken).ConfigureAwait(false) is (var stored, var status))
-                    return Result(local, stored, status, Stopwatch.GetElapsedTime(start));
+                    return Result(local, stored.Object.Key, stored.Object.Size, status, Stopwatch.GetElapsedTime(start));
             }
             catch (PgBackupException error) when (error.Id == "ObjectExists" && attempt < Attempts)
             {
@@ -64,20 +70,9 @@ public sealed class WalPush(BackupRepository repository, IOperationLog? log = nu
         return true;
     }
 
-    // Once for each cluster: everybody else waits for that, because the first one may make the repository's own records.
-    private Task AdmitAsync(LocalWalFile local, CancellationToken cancellationToken)
-    {
-        ClusterIdentity? cluster = local.Header is { } header
-            ? new ClusterIdentity(header.SystemIdentifier, header.MajorVersion, header.SegmentSize.Bytes, DateTimeOffset.UtcNow)
-            : null;
-        lock (_lock)
-        {
-            ulong identifier = cluster?.SystemIdentifier ?? 0;
-            if (!_admissions.TryGetValue(identifier, out Task? admission))
-                _admissions[identifier] = admission = RepositoryAdmission.RequireAsync(repository, cluster, newLineage: false, cancellationToken);
-            return admission;
-        }
-    }
+    private Task AdmitAsync(LocalWalFile local, CancellationToken cancellationToken) => _admission.RequireAsync(
+        local.Header is { } header ? new ClusterIdentity(header.SystemIdentifier, header.MajorVersion, header.SegmentSize.Bytes, DateTimeOffset.UtcNow) : null,
+        cancellationToken);
 
     /// <summary>One round; null when others changed the archive meanwhile.</summary>
     private async Task<(ArchivedWalFile Stored, WalPushStatus Status)?> TryPushAsync(
@@ -165,16 +160,16 @@ public sealed class WalPush(BackupRepository repository, IOperationLog? log = nu
         }
     }
 
-    private WalPushResult Result(LocalWalFile local, ArchivedWalFile stored, WalPushStatus status, TimeSpan duration) => new()
+    private WalPushResult Result(LocalWalFile local, string key, long storedSize, WalPushStatus status, TimeSpan duration) => new()
     {
         Name = local.Name.Name,
         Kind = local.Name.Kind,
         Timeline = local.Name.Timeline,
         Status = status,
         Size = local.Length,
-        StoredSize = stored.Object.Size,
+        StoredSize = storedSize,
         Duration = duration,
         Repository = repository.Location,
-        Key = stored.Object.Key,
+        Key = key,
     };
 }

@@ -182,7 +182,7 @@ public sealed class WalPushAhead
             if (FileStamp.Of(path) is not { } stamp)
                 return true;
             WalPushResult result = await _push.PushAsync(path, cancellationToken).ConfigureAwait(false);
-            if (FileStamp.Of(path) == stamp)
+            if (result.Status != WalPushStatus.HeldInPieces && FileStamp.Of(path) == stamp)
                 _receipts!.Write(path, stamp, result.Key, result.StoredSize.Bytes);
             return true;
         }

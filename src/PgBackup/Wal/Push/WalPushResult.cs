@@ -14,6 +14,9 @@ public enum WalPushStatus
 
     /// <summary>An earlier push had stored the file ahead; its object was seen to be there.</summary>
     StoredAhead,
+
+    /// <summary>The segment is not finished: a standby was given it in pieces. The repository holds all of it in pieces; no whole segment was stored.</summary>
+    HeldInPieces,
 }
 
 /// <summary>One WAL file that is safe in the repository: durable, and confirmed by reading it back.</summary>
@@ -34,7 +37,7 @@ public sealed record WalPushResult
     /// <summary>The file's size.</summary>
     public required ByteSize Size { get; init; }
 
-    /// <summary>The size of the object in the repository.</summary>
+    /// <summary>The size of the object in the repository; 0 for a segment that is held in pieces.</summary>
     public required ByteSize StoredSize { get; init; }
 
     /// <summary>How long it took.</summary>
@@ -43,7 +46,7 @@ public sealed record WalPushResult
     /// <summary>The repository.</summary>
     public required string Repository { get; init; }
 
-    /// <summary>The object in the repository.</summary>
+    /// <summary>The object in the repository; of a segment that is held in pieces their folder.</summary>
     public required string Key { get; init; }
 
     /// <inheritdoc/>

@@ -8,7 +8,7 @@ using PgBackup.Wal.Push;
 namespace PgBackup.Wal.Receiving;
 
 /// <summary>Learns the history of timelines from the server, and stores the files before any WAL of them is stored.</summary>
-internal sealed class HistoryKeeper(BackupRepository repository, string folder, Action<ReceivedWal> tell, IOperationLog log)
+internal sealed class HistoryKeeper(BackupRepository repository, WalPush push, string folder, Action<ReceivedWal> tell, IOperationLog log)
 {
     private readonly StorePatience _patience = new(log);
 
@@ -64,7 +64,7 @@ internal sealed class HistoryKeeper(BackupRepository repository, string folder, 
             throw PgErrors.WalSpoolFailed(folder, error);
         }
         WalPushResult pushed = await _patience.RunAsync(
-            token => WalPush.PushAsync(repository, path, log, token), $"The history of timeline {timeline}", cancellationToken).ConfigureAwait(false);
+            token => push.PushAsync(path, token), $"The history of timeline {timeline}", cancellationToken).ConfigureAwait(false);
         File.Delete(path);
         // Each run stores them anew.
         if (pushed.Status == WalPushStatus.AlreadyStored)

@@ -18,7 +18,7 @@ internal sealed class StorePatience(IOperationLog log)
     /// <summary>Stores something; returns when it is durable. Throws failures that do not pass.</summary>
     public async Task<T> RunAsync<T>(Func<CancellationToken, Task<T>> store, string what, CancellationToken cancellationToken)
     {
-        TimeSpan pause = s_firstPause;
+        var pauses = new BackOff(s_firstPause, s_longestPause);
         long lastComplaint = 0;
         while (true)
         {
@@ -36,8 +36,7 @@ internal sealed class StorePatience(IOperationLog log)
                     lastComplaint = Stopwatch.GetTimestamp();
                     log.Warning($"{what} cannot be stored: {error.Message} It is tried again until it can; the server keeps what is not stored.");
                 }
-                await Task.Delay(pause, cancellationToken).ConfigureAwait(false);
-                pause = pause * 2 < s_longestPause ? pause * 2 : s_longestPause;
+                await Task.Delay(pauses.Next(), cancellationToken).ConfigureAwait(false);
             }
         }
     }

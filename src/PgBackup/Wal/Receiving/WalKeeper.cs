@@ -19,6 +19,7 @@ internal sealed class WalKeeper : IDisposable
     private static readonly TimeSpan s_idle = TimeSpan.FromMinutes(1);
 
     private readonly BackupRepository _repository;
+    private readonly WalPush _push;
     private readonly ClusterSource _source;
     private readonly WalReceiveOptions _options;
     private readonly string _folder;
@@ -40,9 +41,11 @@ internal sealed class WalKeeper : IDisposable
     private ulong _durable;
     private ulong _received;
 
-    public WalKeeper(BackupRepository repository, ClusterSource source, WalReceiveOptions options, string folder, Action<ReceivedWal> tell, IOperationLog log)
+    public WalKeeper(
+        BackupRepository repository, WalPush push, ClusterSource source, WalReceiveOptions options, string folder, Action<ReceivedWal> tell, IOperationLog log)
     {
         _repository = repository;
+        _push = push;
         _source = source;
         _options = options;
         _folder = folder;
@@ -276,7 +279,7 @@ internal sealed class WalKeeper : IDisposable
     {
         long start = Stopwatch.GetTimestamp();
         WalPushResult pushed = await _patience.RunAsync(
-            token => WalPush.PushAsync(_repository, spool.Path, _log, token), $"The segment {spool.Name}", cancellationToken).ConfigureAwait(false);
+            token => _push.PushAsync(spool.Path, token), $"The segment {spool.Name}", cancellationToken).ConfigureAwait(false);
         spool.MarkDurable(spool.Size.Bytes, start);
         _tell(Describe(spool, StatusOf(pushed.Status), spool.Size.Bytes, Stopwatch.GetElapsedTime(start), pushed.Key));
         spool.IsStored = true;

@@ -4,6 +4,7 @@ using PgBackup.Postgres.Files;
 using PgBackup.Postgres.Replication;
 using PgBackup.Postgres.Server;
 using PgBackup.Repository;
+using PgBackup.Wal.Push;
 
 namespace PgBackup.Wal.Receiving;
 
@@ -131,8 +132,9 @@ public sealed class WalReceiver
         WalLineages lineages = await WalLineages.ReadAsync(_repository, inventory, new HashSet<ulong> { _source.SystemIdentifier }, cancellationToken).ConfigureAwait(false);
         inventory = lineages.Of(_source.SystemIdentifier);
         await PieceLeftovers.RemoveAsync(_repository, _source.SystemIdentifier, inventory, _log, cancellationToken).ConfigureAwait(false);
-        _keeper = new WalKeeper(_repository, _source, _options, folder, _tell, _log);
-        _histories = new HistoryKeeper(_repository, folder, _tell, _log);
+        var push = new WalPush(_repository, _log) { KnowsFinished = true };
+        _keeper = new WalKeeper(_repository, push, _source, _options, folder, _tell, _log);
+        _histories = new HistoryKeeper(_repository, push, folder, _tell, _log);
         TimelineHistory history = await _histories.LearnAsync(connection, identity.Timeline, cancellationToken).ConfigureAwait(false);
         WalSegmentName start = ReceiveStart.Find(history, inventory, slot, identity.FlushLsn, _source.Size);
         _behindGap = _options.AllowGap ? ReceiveStart.Fresh(history, slot, identity.FlushLsn, _source.Size) : null;
@@ -312,7 +314,7 @@ public sealed class WalReceiver
     /// <summary>How long something has failed, and how long to wait.</summary>
     private sealed class Patience
     {
-        private TimeSpan _pause = s_firstPause;
+        private readonly BackOff _pauses = new(s_firstPause, s_longestPause);
         private string? _id;
         private long _since;
 
@@ -323,11 +325,6 @@ public sealed class WalReceiver
             return Stopwatch.GetElapsedTime(_since) < limit;
         }
 
-        public TimeSpan NextPause()
-        {
-            TimeSpan pause = _pause;
-            _pause = pause * 2 < s_longestPause ? pause * 2 : s_longestPause;
-            return pause;
-        }
+        public TimeSpan NextPause() => _pauses.Next();
     }
 }

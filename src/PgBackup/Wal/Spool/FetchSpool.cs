@@ -34,7 +34,7 @@ internal sealed class FetchSpool
         // Empty files and holes are what a crash of the system leaves of files that were not synced.
         foreach (string left in Directory.EnumerateFiles(_folder).Where(left => Path.GetFileName(left) != LockName))
             File.Delete(left);
-        Replace(path, boot);
+        WalSpool.Replace(path, boot);
     }
 
     /// <summary>The lock of the one that fetches ahead; null while another has it. It ends with its process.</summary>
@@ -50,9 +50,16 @@ internal sealed class FetchSpool
         }
     }
 
+    /// <summary>True while somebody fetches ahead.</summary>
+    public bool IsAttended()
+    {
+        using IDisposable? free = TryLock();
+        return free is null;
+    }
+
     /// <summary>Notes what was asked for.</summary>
     public void Ask(AskedSegment asked) =>
-        Replace(Path.Combine(_folder, AskedName), string.Create(CultureInfo.InvariantCulture, $"{asked.Segment} {asked.Size.Bytes}"));
+        WalSpool.Replace(Path.Combine(_folder, AskedName), string.Create(CultureInfo.InvariantCulture, $"{asked.Segment} {asked.Size.Bytes}"));
 
     /// <summary>What was asked for last; null when nothing was.</summary>
     public AskedSegment? Asked()
@@ -73,13 +80,7 @@ internal sealed class FetchSpool
     public bool Has(WalSegmentName segment) => File.Exists(PathOf(segment));
 
     /// <summary>True while somebody fetches it: a part that a killed process left has nobody.</summary>
-    public bool IsComing(WalSegmentName segment)
-    {
-        if (!File.Exists(PathOf(segment) + LocalWalFile.PartSuffix))
-            return false;
-        using IDisposable? free = TryLock();
-        return free is null;
-    }
+    public bool IsComing(WalSegmentName segment) => File.Exists(PathOf(segment) + LocalWalFile.PartSuffix) && IsAttended();
 
     /// <summary>
     /// Gives a segment away: it is moved to <paramref name="destination"/>, which appears whole. Null when it is not there, or not what its name says. Throws <see cref="IOException"/>.
@@ -122,11 +123,4 @@ internal sealed class FetchSpool
 
     // As PostgreSQL names it, relative to the data directory; pg_wal itself may be a link.
     private static string DataDirectoryOf(string destination) => Path.GetDirectoryName(Path.GetDirectoryName(Path.GetFullPath(destination))!) ?? "/";
-
-    private static void Replace(string path, string text)
-    {
-        string temporary = $"{path}.{Environment.ProcessId}";
-        File.WriteAllText(temporary, text);
-        File.Move(temporary, path, overwrite: true);
-    }
 }

@@ -11,7 +11,6 @@ namespace PgBackup.Wal.Spool;
 internal sealed class PushReceipts
 {
     private const string Version = "1";
-    private const string TemporarySuffix = ".part";
 
     private readonly string _folder;
 
@@ -42,8 +41,7 @@ internal sealed class PushReceipts
     {
         string receipt = PathOf(path);
         string size = storedSize.ToString(CultureInfo.InvariantCulture);
-        File.WriteAllText(receipt + TemporarySuffix, string.Join('\t', Version, key, size, stamp.Text, HashOf(key, size, stamp.Text)));
-        File.Move(receipt + TemporarySuffix, receipt, overwrite: true);
+        WalSpool.Replace(receipt, string.Join('\t', Version, key, size, stamp.Text, HashOf(key, size, stamp.Text)));
     }
 
     /// <summary>Removes what is noted of files that nobody will ask for any more.</summary>

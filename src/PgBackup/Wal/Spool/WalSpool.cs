@@ -60,6 +60,14 @@ public sealed class WalSpool
         return path;
     }
 
+    /// <summary>Writes a small file, which appears whole, but is not synced. Two processes do not share the temporary file.</summary>
+    internal static void Replace(string path, string text)
+    {
+        string temporary = $"{path}.{Environment.ProcessId}";
+        File.WriteAllText(temporary, text);
+        File.Move(temporary, path, overwrite: true);
+    }
+
     // pg_wal may be a link out of it.
     private static string? DataDirectoryOf(string walFolder) =>
         Path.GetDirectoryName(Path.GetFullPath(walFolder)) is { } parent && File.Exists(Path.Combine(parent, "PG_VERSION")) ? parent : null;

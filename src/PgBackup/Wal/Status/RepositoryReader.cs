@@ -2,7 +2,6 @@ using PgBackup.Errors;
 using PgBackup.Postgres.WalRecords;
 using PgBackup.Repository;
 using PgBackup.Repository.Pieces;
-using PgBackup.Storage;
 
 namespace PgBackup.Wal.Status;
 
@@ -105,12 +104,9 @@ internal static class RepositoryReader
     private static async Task<BackupName?> OldestBackupWithoutWalAsync(BackupRepository repository, WalSegmentSize size, CancellationToken cancellationToken)
     {
         BackupName? oldest = null;
-        await foreach (StoredObject item in repository.Store.ListAsync(RepositoryLayout.BackupFolder, recursive: false, cancellationToken).ConfigureAwait(false))
+        await foreach ((BackupName name, _) in BackupCatalog.ListSentinelsAsync(repository, cancellationToken).ConfigureAwait(false))
         {
-            string file = item.Key[RepositoryLayout.BackupFolder.Length..];
-            if (file.EndsWith(RepositoryLayout.SentinelSuffix, StringComparison.Ordinal)
-                && BackupName.TryParse(file[..^RepositoryLayout.SentinelSuffix.Length], out BackupName? name)
-                && (oldest is null || name.Segment.NumberFor(size) < oldest.Segment.NumberFor(size)))
+            if (oldest is null || name.Segment.NumberFor(size) < oldest.Segment.NumberFor(size))
                 oldest = name;
         }
         if (oldest is null)

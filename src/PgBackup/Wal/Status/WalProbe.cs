@@ -50,14 +50,15 @@ internal static class WalProbe
         limit.CancelAfter(timeout);
         try
         {
-            for (TimeSpan pause = s_firstPause; ; pause = pause * 2 < s_longestPause ? pause * 2 : s_longestPause)
+            var pauses = new BackOff(s_firstPause, s_longestPause);
+            while (true)
             {
                 // What is half written now may be whole in a moment: a command may copy onto the final name.
                 if (await Task.Run(() => LookAsync(repository, file, cluster, limit.Token), limit.Token).WaitAsync(limit.Token).ConfigureAwait(false) is not { } look)
                     return null;
                 if (look.Length > 0)
                     problem = look;
-                await Task.Delay(pause, limit.Token).ConfigureAwait(false);
+                await Task.Delay(pauses.Next(), limit.Token).ConfigureAwait(false);
             }
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)

@@ -223,6 +223,52 @@ public sealed class ChangedPagesTests
         Assert.Null(BlockRanges.FromRuns([5, 0]));
     }
 
+    [Fact]
+    public void BitmapsHoldTheNumbersTheyWereMadeOf()
+    {
+        Prop.ForAll(Gen.ArrayOf(Gen.Choose(0, 4000)).ToArbitrary(), numbers =>
+        {
+            var bits = new BlockBits();
+            foreach (int number in numbers)
+                bits.Add((uint)number);
+            byte[] read = BlockBitmap.TryParse(bits.ToBitmap().Text)!.ToBits();
+            Assert.All(Enumerable.Range(0, 4100), n => Assert.Equal(numbers.Contains(n), BlockBitmap.IsSet(read, (uint)n)));
+        }).QuickCheckThrowOnFailure();
+        Assert.Equal("", new BlockBits().ToBitmap().Text);
+        Assert.Null(BlockBitmap.TryParse("no base64"));
+        Assert.Null(BlockBitmap.TryParse("////"));
+        // A few bytes that unpack to more than any file has.
+        Assert.Null(BlockBitmap.TryParse(BlockBitmap.Of(Enumerable.Repeat((byte)1, 2 << 20).ToArray()).Text));
+    }
+
+    /// <summary>Without data checksums a page is marked all-visible without moving its LSN: it counts as changed until the chain has the mark.</summary>
+    [Theory]
+    [InlineData(false, null, new uint[] { 1, 2 }, new uint[0])]
+    [InlineData(false, new uint[] { 1 }, new uint[] { 2 }, new uint[] { 1 })]
+    [InlineData(false, new uint[] { 1, 2 }, new uint[0], new uint[] { 1, 2 })]
+    [InlineData(true, null, new uint[0], null)]
+    public void MarksThatTheParentDoesNotHaveAreChanges(bool hasChecksums, uint[]? known, uint[] expected, uint[]? noted)
+    {
+        byte[] pages = new byte[3 * 8192];
+        for (int i = 0; i < 3; i++)
+        {
+            Init(pages.AsSpan(i * 8192, 8192), 100);
+            if (i > 0)
+                pages[(i * 8192) + 10] = 4; // PD_ALL_VISIBLE.
+        }
+        var bits = new BlockBits();
+        foreach (uint block in known ?? [])
+            bits.Add(block);
+        var parent = new ParentFile(default, 3 * 8192, null, known is null ? null : bits.ToBitmap());
+        var scan = new PageScan(new Lsn(500), null, new RateLimiter(null), hasChecksums);
+        var changed = new List<uint>();
+        var notes = new PageNotes(!hasChecksums);
+        Assert.True(scan.Choose(pages, 0, parent, scan.VisibleIn(parent), changed, notes));
+        Assert.Equal(expected, changed);
+        byte[]? read = notes.AllVisible?.ToBitmap().ToBits();
+        Assert.Equal(noted, read is null ? null : Enumerable.Range(0, 3).Select(n => (uint)n).Where(n => BlockBitmap.IsSet(read, n)).ToArray());
+    }
+
     /// <summary>A page that was never used is no reason to store a file whole; one that has become empty is.</summary>
     [Fact]
     public async Task EmptyPagesThatTheParentHadToo()
@@ -235,7 +281,7 @@ public sealed class ChangedPagesTests
         await File.WriteAllBytesAsync(path, pages);
         FileFacts facts = Posix.FactsOf(path)!.Value;
         var entry = new DataDirectoryEntry(path, "/base/5/16384", false, facts);
-        var scan = new PageScan(new Lsn(500), null, new RateLimiter(null));
+        var scan = new PageScan(new Lsn(500), null, new RateLimiter(null), hasChecksums: true);
         async Task<Increment?> ScanAsync(ParentFile parent)
         {
             using Microsoft.Win32.SafeHandles.SafeFileHandle handle = File.OpenHandle(path);
@@ -248,14 +294,14 @@ public sealed class ChangedPagesTests
         Assert.Null(await ScanAsync(new ParentFile(default, 3 * 8192)));
         Assert.Null(await ScanAsync(new ParentFile(default, 4 * 8192, BlockRanges.Of([1]))));
         Assert.Null(await ScanAsync(new ParentFile(default, -1)));
+    }
 
-        static void Init(Span<byte> page, uint lsn)
-        {
-            BinaryPrimitives.WriteUInt32LittleEndian(page[4..], lsn);
-            BinaryPrimitives.WriteUInt16LittleEndian(page[12..], 24);
-            BinaryPrimitives.WriteUInt16LittleEndian(page[14..], 8192);
-            BinaryPrimitives.WriteUInt16LittleEndian(page[16..], 8192);
-            BinaryPrimitives.WriteUInt16LittleEndian(page[18..], 8192 | 4);
-        }
+    private static void Init(Span<byte> page, uint lsn)
+    {
+        BinaryPrimitives.WriteUInt32LittleEndian(page[4..], lsn);
+        BinaryPrimitives.WriteUInt16LittleEndian(page[12..], 24);
+        BinaryPrimitives.WriteUInt16LittleEndian(page[14..], 8192);
+        BinaryPrimitives.WriteUInt16LittleEndian(page[16..], 8192);
+        BinaryPrimitives.WriteUInt16LittleEndian(page[18..], 8192 | 4);
     }
 }

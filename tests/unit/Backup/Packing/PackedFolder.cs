@@ -34,12 +34,12 @@ internal sealed class PackedFolder : IDisposable
     {
         using var collector = new FileListCollector();
         using PartEncoder encoder = PartEncoder.Create(Repository.Compression);
-        var filler = new FrameFiller(encoder, null, new RateLimiter(null), OperationLog.None);
+        var filler = new FrameFiller(encoder, null, new RateLimiter(null), notesVisible: false, OperationLog.None);
         var parts = new PartWriter(Repository, Name, encoder, collector);
         await using (parts)
         {
             await PackingPipeline.RunAsync(
-                new FramePlanner(partSize, OperationLog.None).PlanAsync(new DataDirectoryWalker(Source, OperationLog.None).Walk().Select(SelectedMember.Whole).ToAsyncEnumerable(), cancellationToken),
+                new FramePlanner(partSize, notesVisible: false, OperationLog.None).PlanAsync(new DataDirectoryWalker(Source, OperationLog.None).Walk().Select(SelectedMember.Whole).ToAsyncEnumerable(), cancellationToken),
                 async (job, token) =>
                 {
                     if (onFill is not null)

@@ -21,6 +21,7 @@ internal sealed class ReceiveLab : IAsyncDisposable
     public const string Slot = "pgbackup";
 
     private readonly TempFolder _folder = new();
+    private RunningReceiver? _latest;
 
     public PostgresCluster Cluster { get; private set; } = null!;
 
@@ -62,7 +63,8 @@ internal sealed class ReceiveLab : IAsyncDisposable
         MaxLag = TimeSpan.FromSeconds(1),
     };
 
-    public RunningReceiver Receive(WalReceiveOptions? options = null, BackupRepository? repository = null) => new(repository ?? Repository, options ?? Options());
+    public RunningReceiver Receive(WalReceiveOptions? options = null, BackupRepository? repository = null) =>
+        _latest = new(repository ?? Repository, options ?? Options());
 
     public Task WriteAsync(int rows = 1, int size = 100, PostgresCluster? cluster = null) =>
         (cluster ?? Cluster).ExecuteAsync($"INSERT INTO t (v) SELECT repeat(md5(i::text), {size} / 32 + 1) FROM generate_series(1, {rows}) i");
@@ -75,7 +77,12 @@ internal sealed class ReceiveLab : IAsyncDisposable
         var clock = Stopwatch.StartNew();
         while (!await cluster.ScalarAsync<bool>($"SELECT coalesce((SELECT restart_lsn >= '{end}' FROM pg_replication_slots WHERE slot_name = '{Slot}'), false)"))
         {
-            Assert.True(clock.Elapsed.TotalSeconds < seconds, $"What was written up to {end} is not durable after {seconds} s.");
+            if (clock.Elapsed.TotalSeconds > seconds)
+            {
+                string state = await cluster.ScalarAsync<string>(
+                    $"SELECT concat((SELECT string_agg(r::text, ' ') FROM pg_stat_replication r), (SELECT s::text FROM pg_replication_slots s WHERE slot_name = '{Slot}'), pg_current_wal_flush_lsn())") + $"\n{_latest}";
+                Assert.Fail($"What was written up to {end} is not durable after {seconds} s: {state}\n{string.Join('\n', (await PiecesAsync()).Select(p => p.ToString()))}");
+            }
             await Task.Delay(20);
         }
     }
@@ -177,6 +184,8 @@ internal sealed class RunningReceiver : IAsyncDisposable, IOperationLog
             await System.Threading.Tasks.Task.Delay(20);
         }
     }
+
+    public override string ToString() => $"The receiver has {(Task.IsCompleted ? "ended" : "not ended")}. {Task.Exception}\n{string.Join('\n', Lines)}";
 
     public async ValueTask DisposeAsync()
     {

@@ -21,6 +21,7 @@ internal sealed class RestoreService : IAsyncDisposable
         File.WriteAllText(script, """
             q="$0.$$.$1"; : > "$q.asked"
             while [ ! -e "$q.done" ]; do sleep 0.01; done
+            cat "$q.done" >&2
             rm -f "$q.asked" "$q.done"
             [ -e "$q.file" ] && cp "$q.file" "$2" && rm -f "$q.file"
             """);
@@ -44,13 +45,16 @@ internal sealed class RestoreService : IAsyncDisposable
 
     private async Task ServeAsync()
     {
+        // Each question once: who asked may be removing question and answer just now.
+        var answered = new HashSet<string>(StringComparer.Ordinal);
         while (!_stop.IsCancellationRequested)
         {
             foreach (string asked in Directory.GetFiles(_folder.Path, "*.asked"))
             {
                 string stem = asked[..^".asked".Length];
-                if (File.Exists(stem + ".done"))
+                if (!answered.Add(stem))
                     continue;
+                string told = "";
                 string name = string.Join('.', Path.GetFileName(stem).Split('.')[3..]);
                 try
                 {
@@ -66,8 +70,15 @@ internal sealed class RestoreService : IAsyncDisposable
                 {
                     // No file is the answer.
                 }
-                File.WriteAllText(stem + ".done", "");
-                ServerAccount.Current.Own(stem + ".done");
+                catch (Exception error)
+                {
+                    // Told in the server's log: a question without an answer would be a server that hangs.
+                    told = error.ToString();
+                }
+                // Whole and the server's own when it appears: who asked takes it away at once.
+                File.WriteAllText(stem + ".said", told);
+                ServerAccount.Current.Own(stem + ".said");
+                File.Move(stem + ".said", stem + ".done");
             }
             await Task.Delay(10, _stop.Token);
         }

@@ -2,9 +2,11 @@ using PgBackup.Storage;
 
 namespace PgBackup.Tests.Wal.Receiving;
 
-/// <summary>A store in which something happens just before an object is opened.</summary>
+/// <summary>A store in which something happens just before an object is opened, or written.</summary>
 internal sealed class StoreWithHook(IObjectStore store, Func<string, Task> beforeOpening) : IObjectStore
 {
+    public Func<string, Task> BeforeCreating { get; init; } = _ => Task.CompletedTask;
+
     public string Location => store.Location;
 
     public IAsyncEnumerable<StoredObject> ListAsync(string folder, bool recursive, CancellationToken cancellationToken = default) => store.ListAsync(folder, recursive, cancellationToken);
@@ -19,8 +21,11 @@ internal sealed class StoreWithHook(IObjectStore store, Func<string, Task> befor
         return await store.OpenReadAsync(key, offset, length, cancellationToken);
     }
 
-    public Task<ObjectWriter> CreateAsync(string key, PutCondition condition = PutCondition.None, CancellationToken cancellationToken = default) =>
-        store.CreateAsync(key, condition, cancellationToken);
+    public async Task<ObjectWriter> CreateAsync(string key, PutCondition condition = PutCondition.None, CancellationToken cancellationToken = default)
+    {
+        await BeforeCreating(key);
+        return await store.CreateAsync(key, condition, cancellationToken);
+    }
 
     public Task DeleteAsync(IReadOnlyCollection<string> keys, CancellationToken cancellationToken = default) => store.DeleteAsync(keys, cancellationToken);
 

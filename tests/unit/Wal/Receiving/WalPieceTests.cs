@@ -102,6 +102,26 @@ public sealed class WalPieceTests : IDisposable
         Assert.Null((await WalFetch.FetchAsync(_repository, WalSamples.Segment, _folder.Combine("out"))).EndLsn);
     }
 
+    [Theory]
+    [InlineData(Size, true)]
+    [InlineData(Size - 8192, false)]
+    public async Task InPlaceOfADamagedSegmentOnlyPiecesAreTakenThatHoldAllOfIt(int end, bool isTaken)
+    {
+        await PutAsync(0, 500_000);
+        await PutAsync(500_000, end);
+        await WalPush.PushAsync(_repository, WalSamples.WriteFile(_folder.Combine("pg_wal"), WalSamples.Segment, _content));
+        string whole = Directory.GetFiles(Path.Combine(_repository.Location, RepositoryLayout.WalFolder)).Single();
+        byte[] stored = File.ReadAllBytes(whole);
+        File.WriteAllBytes(whole, stored.AsSpan(0, stored.Length / 2).ToArray());
+
+        if (isTaken)
+            Assert.Equal(_content, await FetchAsync());
+        else
+            Assert.Equal("ObjectDamaged", (await Assert.ThrowsAsync<PgBackupException>(() => FetchAsync())).Id);
+        Assert.Equal("ObjectDamaged", (await Assert.ThrowsAsync<PgBackupException>(
+            () => WalFetch.FetchAheadAsync(new WalFileWriter(_repository), WalSamples.Segment, _folder.Combine("ahead"), null, CancellationToken.None))).Id);
+    }
+
     [Fact]
     public async Task AGapBetweenPiecesIsTold()
     {

@@ -16,6 +16,7 @@ internal static class ContentCheck
         IReadOnlyList<ReadChunk> chunks = ReadChunk.Of(planned, options);
         var reading = new Reading(planned, faults, chunks.Sum(c => c.Count), progress);
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = options.ThrottleLimit, CancellationToken = cancellationToken };
+        PieceTally pieces = await PieceCheck.RunAsync(reading, options, cancellationToken).ConfigureAwait(false);
         if (options.Level == WalCheckLevel.Content)
         {
             await Parallel.ForEachAsync(Numbers(chunks), parallel, async (number, token) =>
@@ -30,10 +31,10 @@ internal static class ContentCheck
             var edges = new ChunkEdge[chunks.Count];
             await Parallel.ForAsync(0, chunks.Count, parallel, async (i, token) =>
                 edges[i] = await RecordCheck.RunAsync(reading, chunks[i], token).ConfigureAwait(false)).ConfigureAwait(false);
-            ChunkEdge.Compare(planned, chunks, edges, faults);
+            ChunkEdge.Compare(planned, [.. chunks, .. pieces.Chunks], [.. edges, .. pieces.Edges], faults);
         }
         await CheckNotesAsync(planned, faults, parallel).ConfigureAwait(false);
-        return new ContentTally(reading.Segments, reading.Segments * planned.Log.SegmentSize.Bytes);
+        return new ContentTally(reading.Segments + pieces.Chunks.Count, (reading.Segments * planned.Log.SegmentSize.Bytes) + pieces.Bytes);
     }
 
     private static IEnumerable<ulong> Numbers(IReadOnlyList<ReadChunk> chunks)

@@ -1,5 +1,7 @@
 using PgBackup.Errors;
 using PgBackup.Postgres.WalRecords;
+using PgBackup.Repository;
+using PgBackup.Repository.Pieces;
 
 namespace PgBackup.Wal.Integrity.Content;
 
@@ -87,7 +89,8 @@ internal static class RecordCheck
         ulong number = end.Segment.NumberFor(reading.Planned.Log.SegmentSize);
         if (end.Kind == WalEndKind.StopReached)
             return await CheckTailAsync(reading, reader, chunk, cancellationToken).ConfigureAwait(false);
-        if (end.Kind == WalEndKind.SegmentMissing && number > chunk.Last)
+        // In pieces a record that goes on from the chunk may end where they do.
+        if (number > chunk.Last && (end.Kind == WalEndKind.SegmentMissing || (end.Kind != WalEndKind.Damaged && reading.Planned.Path.TailAt(number) is not null)))
             return null;
         bool isNewest = number >= (reading.Planned.Path.LastNumber ?? 0);
         if (isNewest && end.Kind is WalEndKind.SegmentMissing)
@@ -125,6 +128,7 @@ internal static class RecordCheck
     /// <summary>The segments of a path; remembers which was opened last, and counts them as it goes.</summary>
     private sealed class ChunkSource(Reading reading, ReadChunk chunk) : IWalSegmentSource
     {
+        private readonly ArchivedWalSource _source = new(reading.Planned.Log.Repository, reading.Planned.Log.Inventory);
         private ulong _counted = chunk.First;
 
         public ulong Number { get; private set; } = chunk.First;
@@ -133,9 +137,15 @@ internal static class RecordCheck
         {
             Number = segment.NumberFor(reading.Planned.Log.SegmentSize);
             CountTo(Math.Min(Number, chunk.Last + 1));
-            return reading.Planned.Log.Inventory.KeyOf(segment) is { } key
-                ? await reading.Planned.Log.Repository.OpenDecodedAsync(key, cancellationToken).ConfigureAwait(false)
-                : null;
+            try
+            {
+                return await _source.OpenAsync(segment, cancellationToken).ConfigureAwait(false);
+            }
+            catch (PgBackupException error) when (Number > chunk.Last && (WalPieceReader.IsShort(error) || error.Id == "ObjectNotFound"))
+            {
+                // Told by who reads that one.
+                return null;
+            }
         }
 
         public void Finish() => CountTo(chunk.Last + 1);

@@ -38,6 +38,21 @@ internal static class SegmentContent
         }
     }
 
+    /// <summary>The same of a segment that was put together from its pieces, zeros behind their end.</summary>
+    public static async Task<(Lsn Lsn, string Message)?> FindFaultAsync(Reading reading, PathTail tail, Stream content, CancellationToken cancellationToken)
+    {
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
+        try
+        {
+            Lsn start = reading.Planned.Log.SegmentSize.StartOf(tail.Number);
+            return await ReadAsync(reading, tail.Segment, start, content, buffer.AsMemory(0, BufferSize), cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
     /// <summary>Says which backup of the path ends in the segment, but behind where the log ends; null when none does.</summary>
     public static string? FindCutBackup(PlannedPath planned, ulong number, Lsn end)
     {
@@ -99,7 +114,7 @@ internal static class SegmentContent
         {
             PlannedPath planned = reading.Planned;
             // Where a parent's segment stands in, its own history tells what may be in it.
-            TimelineHistory history = planned.Path.StandIn == segment.Timeline ? planned.Log.HistoryOf(segment.Timeline) : planned.Path.History;
+            TimelineHistory history = planned.Path.StandsIn(segment.NumberFor(planned.Log.SegmentSize)) ? planned.Log.HistoryOf(segment.Timeline) : planned.Path.History;
             _segment = segment;
             _address = start;
             _check = new WalPageCheck(new WalReadOptions

@@ -1,0 +1,93 @@
+using System.Globalization;
+using PgBackup.Errors;
+using PgBackup.Storage;
+
+namespace PgBackup.Repository.Dumps;
+
+/// <summary>The logical backups of a repository.</summary>
+public static class DumpCatalog
+{
+    private const int ParallelReads = 16;
+
+    /// <summary>For how long after something was last written a backup without a manifest counts as being written.</summary>
+    private static readonly TimeSpan s_quiet = TimeSpan.FromMinutes(10);
+
+    /// <summary>No run is believed to be still going on after this.</summary>
+    private static readonly TimeSpan s_longestRun = TimeSpan.FromDays(1);
+
+    /// <summary>
+    /// Every logical backup, oldest first; unfinished ones too. A manifest that cannot be read makes its backup <see cref="BackupStatus.Damaged"/>, never the listing fail.
+    /// </summary>
+    public static async Task<IReadOnlyList<DatabaseBackup>> ListAsync(BackupRepository repository, CancellationToken cancellationToken = default)
+    {
+        List<string> names = [];
+        await foreach (string folder in repository.Store.ListFoldersAsync(DumpLayout.Folder, cancellationToken).ConfigureAwait(false))
+        {
+            if (DumpLayout.IsName(folder))
+                names.Add(folder);
+        }
+        var read = new DatabaseBackup?[names.Count];
+        var options = new ParallelOptions { MaxDegreeOfParallelism = ParallelReads, CancellationToken = cancellationToken };
+        await Parallel.ForAsync(0, names.Count, options, async (i, token) => read[i] = await ReadAsync(repository, names[i], token).ConfigureAwait(false)).ConfigureAwait(false);
+        List<DatabaseBackup> backups = [.. read.OfType<DatabaseBackup>()];
+        backups.Sort((a, b) => a.StartTime == b.StartTime ? string.CompareOrdinal(a.Name, b.Name) : Nullable.Compare(a.StartTime, b.StartTime));
+        return backups;
+    }
+
+    /// <summary>Null when the backup was deleted since it was listed.</summary>
+    private static async Task<DatabaseBackup?> ReadAsync(BackupRepository repository, string name, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await DumpDocuments.TryReadManifestAsync(repository, name, cancellationToken).ConfigureAwait(false) is { } manifest
+                ? manifest.ToBackup(repository.Location)
+                : await UnpublishedAsync(repository, name, cancellationToken).ConfigureAwait(false);
+        }
+        catch (PgBackupException error) when (error.Id is "DocumentInvalid" or "ObjectTooLarge" or "StorageReadFailed")
+        {
+            return Nameless(repository, name, BackupStatus.Damaged, error.Message);
+        }
+    }
+
+    /// <summary>
+    /// A backup without a manifest. Nothing announces a run, so what was written of late is its only sign of life; null when there is nothing of it at all.
+    /// </summary>
+    private static async Task<DatabaseBackup?> UnpublishedAsync(BackupRepository repository, string name, CancellationToken cancellationToken)
+    {
+        DateTimeOffset? last = null;
+        await foreach (StoredObject item in repository.Store.ListAsync(DumpLayout.FolderOf(name), recursive: true, cancellationToken).ConfigureAwait(false))
+        {
+            if (item.Key == DumpLayout.ManifestKey(name))
+                return await ReadAsync(repository, name, cancellationToken).ConfigureAwait(false); // Published in between.
+            last = last > item.LastModified ? last : item.LastModified;
+        }
+        bool inFlight = false;
+        await foreach (UnfinishedObject item in repository.Store.ListUnfinishedAsync(DumpLayout.FolderOf(name), cancellationToken).ConfigureAwait(false))
+        {
+            inFlight = true;
+            last = last > item.Started ? last : item.Started;
+        }
+        if (last is not { } written)
+            return null;
+        DateTimeOffset now = DateTimeOffset.UtcNow;
+        // An object in flight says when it was begun, not when its last byte came: one that is being written for hours is no older than its run.
+        bool isAlive = now - StartOf(name) < s_longestRun && (inFlight || now - written < s_quiet);
+        return isAlive
+            ? Nameless(repository, name, BackupStatus.InProgress, $"It has no manifest yet; the last sign of its run is of {written.UtcDateTime:u}.")
+            : Nameless(repository, name, BackupStatus.Unfinished, "The run that wrote it ended before it was complete.");
+    }
+
+    private static DatabaseBackup Nameless(BackupRepository repository, string name, BackupStatus status, string problem) => new()
+    {
+        Name = name,
+        Content = DumpContent.Database,
+        Status = status,
+        Problem = problem,
+        StartTime = StartOf(name),
+        Repository = repository.Location,
+    };
+
+    /// <summary>When a backup began, as its name tells (to the second).</summary>
+    private static DateTimeOffset? StartOf(string name) =>
+        DateTimeOffset.TryParseExact(name.AsSpan(5, 16), "yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset start) ? start : null;
+}
