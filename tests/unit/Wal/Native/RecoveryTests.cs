@@ -33,7 +33,10 @@ public sealed class RecoveryTests : IAsyncLifetime
         await FillAsync(_primary, 20_000);
         await _lab.ArchiveAsync(_primary);
         string stored = Path.Combine(_lab.WalFolder, middle + ".zst");
-        File.WriteAllBytes(stored, [.. File.ReadAllBytes(stored)[..^500], .. new byte[500]]);
+        // Where the last row ended just before it, the segment holds little: half of what there is, not a number of bytes.
+        byte[] content = File.ReadAllBytes(stored);
+        content.AsSpan(content.Length / 2).Clear();
+        File.WriteAllBytes(stored, content);
 
         PgBackupException error = await Assert.ThrowsAsync<PgBackupException>(() => _lab.Restores.RestoreAsync(RestoreTarget.Latest));
 
