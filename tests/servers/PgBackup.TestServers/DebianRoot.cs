@@ -41,7 +41,8 @@ public sealed class DebianRoot
     /// <param name="program">The program, of <c>/usr/bin</c>.</param>
     /// <param name="libraries">Further folders of libraries, as <see cref="LibraryFolder"/> returns them.</param>
     /// <param name="arguments">The program's own arguments.</param>
-    internal ServerCommand Command(string program, string[] libraries, IEnumerable<string> arguments)
+    /// <param name="prelude">For a program in Python: statements to run before it; null for none.</param>
+    internal ServerCommand Command(string program, string[] libraries, IEnumerable<string> arguments, string? prelude = null)
     {
         string path = Path.Combine(_folder, "usr", "bin", program);
         if (!File.Exists(path))
@@ -52,7 +53,8 @@ public sealed class DebianRoot
         if (file.Read(start) != 2 || start is not ['#', '!'])
             return new ServerCommand(_loader, [.. load, path, path, .. arguments], []);
         string python = Path.Combine(_folder, "usr", "bin", "python3");
-        return new ServerCommand(_loader, [.. load, python, python, "-s", path, .. arguments], new Dictionary<string, string>
+        string[] script = prelude is null ? [path] : ["-c", $"import sys, runpy; sys.argv = sys.argv[1:]; {prelude}; runpy.run_path(sys.argv[0], run_name='__main__')", path];
+        return new ServerCommand(_loader, [.. load, python, python, "-s", .. script, .. arguments], new Dictionary<string, string>
         {
             ["PYTHONHOME"] = Path.Combine(_folder, "usr"),
             // Nothing in a root is compiled before it is first used; what is compiled shall stay, whatever our own environment says.

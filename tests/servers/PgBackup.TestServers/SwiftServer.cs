@@ -44,5 +44,8 @@ public sealed class SwiftServer : StoreServer
     private Task RunAsync(string program, params string[] arguments) => ServerProcess.RunAsync(_root.Command(program, [], arguments));
 
     private Process Start(string server) =>
-        ServerProcess.Start(Folder.Combine($"{server}.log"), _root.Command($"swift-{server}-server", [], [Folder.Combine($"{server}.conf"), "--verbose"]));
+        ServerProcess.Start(Folder.Combine($"{server}.log"), _root.Command(
+            $"swift-{server}-server", [], [Folder.Combine($"{server}.conf"), "--verbose"],
+            // It reads what all servers must agree on from /etc/swift before it looks for a folder in its own configuration.
+            $"import swift.common.utils; swift.common.utils.SWIFT_CONF_FILE = '{Folder.Combine("swift.conf")}'"));
 }
