@@ -16,6 +16,7 @@
         'PgBackup.Configuration.Format.ps1xml'
         'PgBackup.Databases.Format.ps1xml'
         'PgBackup.Repositories.Format.ps1xml'
+        'PgBackup.Retention.Format.ps1xml'
         'PgBackup.Wal.Format.ps1xml'
     )
     TypesToProcess         = @()
@@ -28,18 +29,24 @@
         'Get-PgBackup'
         'Get-PgBackupConfiguration'
         'Get-PgBackupRepository'
+        'Get-PgBackupRetention'
         'Get-PgRecoveryWindow'
         'Get-PgRestorePlan'
         'Get-PgWalArchiveStatus'
         'Get-PgWalSegment'
+        'Lock-PgBackup'
         'New-PgBackupKey'
+        'New-PgRetentionPolicy'
         'Push-PgWal'
         'Receive-PgWal'
+        'Remove-PgBackup'
+        'Remove-PgBackupByRetention'
         'Restore-PgDatabase'
         'Restore-PgPointInTime'
         'Restore-PgWal'
         'Test-PgBackupRepository'
         'Test-PgWalArchive'
+        'Unlock-PgBackup'
     )
     VariablesToExport      = @()
     AliasesToExport        = @()

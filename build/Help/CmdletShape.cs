@@ -34,7 +34,7 @@ internal sealed record CmdletShape(string Verb, string Noun, IReadOnlyList<IRead
         CustomAttributeData? cmdlet = Attributes(type, nameof(CmdletAttribute)).FirstOrDefault();
         if (cmdlet is null)
             return null;
-        var parameters = type.GetProperties()
+        var parameters = type.GetProperties().Concat(Dynamic(type))
             .SelectMany(property => Attributes(property, nameof(ParameterAttribute)).Select(attribute => (Property: property, Attribute: attribute)))
             .Select(p => (Set: Named(p.Attribute, "ParameterSetName") as string ?? EverySet, Shape: Read(p.Property, p.Attribute)))
             .ToList();
@@ -47,6 +47,17 @@ internal sealed record CmdletShape(string Verb, string Noun, IReadOnlyList<IRead
         IEnumerable<IReadOnlyList<ParameterShape>> sets = (named.Length == 0 ? [EverySet] : named).Select(set => (IReadOnlyList<ParameterShape>)
             [.. parameters.Where(p => p.Set == set || p.Set == EverySet).Select(p => p.Shape).OrderBy(p => p.Position ?? int.MaxValue).ThenByDescending(p => p.Mandatory)]);
         return new CmdletShape((string)cmdlet.ConstructorArguments[0].Value!, (string)cmdlet.ConstructorArguments[1].Value!, [.. sets]);
+    }
+
+    /// <summary>The parameters of a cmdlet that it keeps in an object of its own (IDynamicParameters), because several cmdlets have the same.</summary>
+    private static IEnumerable<PropertyInfo> Dynamic(Type type)
+    {
+        if (!type.GetInterfaces().Any(i => i.Name == nameof(IDynamicParameters)))
+            return [];
+        var fields = new List<FieldInfo>();
+        for (Type? at = type; at is not null; at = at.BaseType)
+            fields.AddRange(at.GetFields(BindingFlags.Instance | BindingFlags.NonPublic | BindingFlags.DeclaredOnly));
+        return fields.SelectMany(f => f.FieldType.GetProperties()).Where(p => Attributes(p, nameof(ParameterAttribute)).Any());
     }
 
     private static ParameterShape Read(PropertyInfo property, CustomAttributeData attribute)

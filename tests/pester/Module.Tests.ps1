@@ -49,7 +49,7 @@ Describe '<Name>' -ForEach $commands {
     }
 
     It 'asks before it changes something' {
-        if ($Command.Verb -notin 'Get', 'Push', 'Receive', 'Test' -and $Name -ne 'Restore-PgWal') { $Command.Parameters.Keys | Should -Contain 'WhatIf' }
+        if ($Command.Verb -notin 'Get', 'Push', 'Receive', 'Test' -and $Name -notin 'Restore-PgWal', 'New-PgRetentionPolicy') { $Command.Parameters.Keys | Should -Contain 'WhatIf' }
     }
 
     It 'has no parameter for a password in plain text' {

@@ -46,8 +46,7 @@ public sealed class EnablePgWalArchivingCommand : PgServerCmdlet
     protected override void Prepare()
     {
         _server = ResolveServer();
-        object? whatIf = MyInvocation.BoundParameters.TryGetValue("WhatIf", out object? given) ? given : GetVariableValue("WhatIfPreference");
-        _isWhatIf = whatIf is true or SwitchParameter { IsPresent: true };
+        _isWhatIf = this.IsWhatIf();
         if (ArchiveCommand is not null)
             return;
         _settings = ResolveRepository();

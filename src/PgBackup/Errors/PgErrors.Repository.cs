@@ -30,6 +30,12 @@ public static partial class PgErrors
         "Wait until it has ended. If that host or process is gone for good, its claim lapses by itself ten minutes after its last sign of life.",
         location);
 
+    internal static PgBackupException MaintenanceInProgress(string location, string purpose, string host, int process, DateTimeOffset since) => new(
+        "MaintenanceInProgress", ErrorKind.ResourceBusy, ExitCodes.Locked,
+        $"Backups of the repository '{location}' are being removed ({purpose}), since {since:u} by process {process} on host {host}.",
+        "Wait until it has ended, then run the command again. If that host or process is gone for good, its claim lapses by itself ten minutes after its last sign of life.",
+        location);
+
     internal static PgBackupException LeaseUnreadable(string location, string key) => new(
         "BackupInProgress", ErrorKind.ResourceBusy, ExitCodes.Locked,
         $"The object '{key}' in the repository '{location}', which says who is writing backups there, cannot be read.",

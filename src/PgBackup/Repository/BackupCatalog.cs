@@ -19,7 +19,8 @@ public static class BackupCatalog
     {
         Task<List<string>> listing = ListFoldersAsync(repository, cancellationToken);
         Task<List<Published>> publishing = ListPublishedAsync(repository, cancellationToken);
-        await Task.WhenAll(listing, publishing).ConfigureAwait(false);
+        Task<IReadOnlyDictionary<string, BackupLock>> locking = BackupLocks.ReadAsync(repository, cancellationToken);
+        await Task.WhenAll(listing, publishing, locking).ConfigureAwait(false);
         List<string> folders = await listing.ConfigureAwait(false);
         List<Published> sentinels = await publishing.ConfigureAwait(false);
         LeaseRecord?[] running = [];
@@ -39,6 +40,9 @@ public static class BackupCatalog
         CatalogEntry[] entries = [.. read.OfType<CatalogEntry>()];
         List<ClusterBackup> backups = WithChains(entries);
         backups.AddRange(Unfinished(repository, entries, folders, running));
+        IReadOnlyDictionary<string, BackupLock> locks = await locking.ConfigureAwait(false);
+        if (locks.Count > 0)
+            backups = [.. backups.Select(b => locks.TryGetValue(b.Name, out BackupLock? held) ? b with { LockedUntil = held.Until, IsPermanent = b.IsPermanent || held.Until is null } : b)];
         backups.Sort((a, b) => (a.StartTime ?? DateTimeOffset.MaxValue, a.Name).CompareTo((b.StartTime ?? DateTimeOffset.MaxValue, b.Name)));
         return backups;
     }

@@ -1,9 +1,8 @@
 using PgBackup.Errors;
-using PgBackup.Repository;
 using PgBackup.Repository.Documents;
 using PgBackup.Storage;
 
-namespace PgBackup.Backup.Publishing;
+namespace PgBackup.Repository;
 
 /// <summary>The folder of a backup that is not published.</summary>
 internal static class BackupFolder

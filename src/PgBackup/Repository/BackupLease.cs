@@ -10,7 +10,7 @@ using PgBackup.Storage;
 namespace PgBackup.Repository;
 
 /// <summary>
-/// The right to take a backup into a repository, or to copy backups into it: an object that its holder renews. It stands beside the advisory lock in the server, which says
+/// The right to take a backup into a repository, to copy backups into it, or (both at once, <see cref="MaintenanceLease"/>) to remove some: an object that its holder renews. It stands beside the advisory lock in the server, which says
 /// nothing of another server that writes here. A holder that died gives way: at once when it ran on this host, else (in another container, before the
 /// machine was started anew) <see cref="LapsesAfter"/> after its last renewal.
 /// </summary>
@@ -167,6 +167,7 @@ public sealed class BackupLease : IAsyncDisposable
 
     private static PgBackupException Busy(BackupRepository repository, string key, LeaseRecord? holder) => holder is null
         ? PgErrors.LeaseUnreadable(repository.Location, key)
+        : MaintenanceLease.IsPurpose(holder.Backup) ? PgErrors.MaintenanceInProgress(repository.Location, holder.Backup, holder.HostName, holder.ProcessId, holder.Since)
         : key == CopyKey
             ? PgErrors.CopyInProgress(repository.Location, holder.Backup, holder.HostName, holder.ProcessId, holder.Since)
             : PgErrors.BackupInProgress(repository.Location, holder.Backup, holder.HostName, holder.ProcessId, holder.Since);

@@ -88,6 +88,9 @@ public sealed record ClusterBackup
     /// <summary>Whether retention must leave it alone.</summary>
     public bool IsPermanent { get; init; }
 
+    /// <summary>Until when retention must leave it alone, when it was locked for a time.</summary>
+    public DateTimeOffset? LockedUntil { get; init; }
+
     /// <summary>What was given along when it was taken: text, number, list or dictionary.</summary>
     public object? UserData { get; init; }
 

@@ -17,6 +17,8 @@ public readonly record struct ArchivedWalFile(WalFileName File, CompressionMetho
 /// <summary>What is in the WAL archive, by file name whatever the extension.</summary>
 public static class WalArchive
 {
+    private const int HistoriesAtOnce = 8;
+
     /// <summary>
     /// The objects that hold the file, under every extension that a reader would try; in the order in which wal-g's fetch tries them, so that the
     /// first one is what a fetch would take. More than one is a fault that only a foreign pusher makes.
@@ -39,6 +41,10 @@ public static class WalArchive
         return found;
     }
 
+    /// <summary>Every key under which the archive may hold a file.</summary>
+    internal static IEnumerable<string> KeysOf(string fileName) =>
+        [.. CompressionNames.Readable.Select(m => RepositoryLayout.WalKey(fileName, m)), RepositoryLayout.WalFolder + fileName + "."];
+
     /// <summary>
     /// The history of a timeline; null when the archive has no such file. Throws <c>TimelineHistoryInvalid</c>, <c>ObjectDamaged</c>, <c>EncryptionKeyInvalid</c>.
     /// </summary>
@@ -54,6 +60,16 @@ public static class WalArchive
             using var reader = new StreamReader(source, Encoding.UTF8);
             return TimelineHistory.Parse(timeline, await reader.ReadToEndAsync(cancellationToken).ConfigureAwait(false));
         }
+    }
+
+    /// <summary>The histories that an inventory names, read side by side; what has gone since is left out. Throws as <see cref="ReadHistoryAsync"/>.</summary>
+    public static async Task<IReadOnlyList<TimelineHistory>> ReadHistoriesAsync(BackupRepository repository, WalInventory inventory, CancellationToken cancellationToken = default)
+    {
+        var read = new TimelineHistory?[inventory.Histories.Count];
+        var options = new ParallelOptions { MaxDegreeOfParallelism = HistoriesAtOnce, CancellationToken = cancellationToken };
+        await Parallel.ForAsync(0, read.Length, options, async (i, token) =>
+            read[i] = await ReadHistoryAsync(repository, inventory.Histories[i], token).ConfigureAwait(false)).ConfigureAwait(false);
+        return [.. read.OfType<TimelineHistory>()];
     }
 
     /// <summary>What the first page of an archived segment says: the cluster, the size, the server's version. Null when it cannot be read, or is gone: then it says nothing.</summary>

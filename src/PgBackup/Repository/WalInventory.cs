@@ -42,17 +42,18 @@ public sealed class WalInventory
         // The pieces first: a receiver that gets on meanwhile stores the whole segment before it deletes them.
         var inventory = new WalInventory { _tails = await ListTailsAsync(repository, cancellationToken).ConfigureAwait(false) };
         await foreach (ArchivedWalFile item in WalArchive.ListAsync(repository, cancellationToken).ConfigureAwait(false))
-        {
-            if (item.File.Kind == WalFileKind.Segment)
-                inventory.Add(item);
-            else if (item.File.Kind == WalFileKind.History && !inventory._histories.Contains(item.File.Timeline))
-                inventory._histories.Add(item.File.Timeline);
-            else if (item.File.Kind == WalFileKind.BackupHistory)
-                inventory._backupHistories.Add(item);
-        }
-        inventory._histories.Sort();
-        foreach (SortedSegments segments in inventory._timelines.Values)
-            segments.Sort();
+            inventory.AddFile(item);
+        inventory.Sort();
+        return inventory;
+    }
+
+    /// <summary>The inventory of an archive that holds these objects, and no pieces.</summary>
+    internal static WalInventory Of(IEnumerable<ArchivedWalFile> items)
+    {
+        var inventory = new WalInventory();
+        foreach (ArchivedWalFile item in items)
+            inventory.AddFile(item);
+        inventory.Sort();
         return inventory;
     }
 
@@ -170,6 +171,23 @@ public sealed class WalInventory
 
     private Entry? Find(WalSegmentName segment) =>
         _timelines.TryGetValue(segment.Timeline, out SortedSegments? segments) ? segments.Find(NumberOf(segment)) : null;
+
+    private void AddFile(ArchivedWalFile item)
+    {
+        if (item.File.Kind == WalFileKind.Segment)
+            Add(item);
+        else if (item.File.Kind == WalFileKind.History && !_histories.Contains(item.File.Timeline))
+            _histories.Add(item.File.Timeline);
+        else if (item.File.Kind == WalFileKind.BackupHistory)
+            _backupHistories.Add(item);
+    }
+
+    private void Sort()
+    {
+        _histories.Sort();
+        foreach (SortedSegments segments in _timelines.Values)
+            segments.Sort();
+    }
 
     private void Add(ArchivedWalFile item)
     {

@@ -80,6 +80,9 @@ internal sealed class WalLineages
         return before < 0 || IsOf(cluster, last.Parent, before);
     }
 
+    /// <summary>Whether the segment at a place of a timeline may be the cluster's.</summary>
+    public bool MayHold(ulong cluster, TimelineId timeline, int place) => IsOne || IsOf(cluster, timeline, place);
+
     private bool IsOf(ulong cluster, TimelineId timeline, int place)
     {
         List<Stretch> stretches = _stretches[timeline];

@@ -12,6 +12,8 @@ namespace PgBackup.Repository.Documents;
 [JsonSerializable(typeof(LeaseRecord))]
 [JsonSerializable(typeof(EncryptionDocument))]
 [JsonSerializable(typeof(KeptConfiguration))]
+[JsonSerializable(typeof(BackupLock))]
+[JsonSerializable(typeof(RemovalRecord))]
 internal sealed partial class RepositoryJson : JsonSerializerContext
 {
 }

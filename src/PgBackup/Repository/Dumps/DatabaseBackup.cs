@@ -85,6 +85,9 @@ public sealed record DatabaseBackup
     /// <summary>Whether retention must leave it alone.</summary>
     public bool IsPermanent { get; init; }
 
+    /// <summary>Until when retention must leave it alone, when it was locked for a time.</summary>
+    public DateTimeOffset? LockedUntil { get; init; }
+
     /// <summary>How its proof ended, when it was taken with one; null in the catalogue.</summary>
     public DumpVerification? Verification { get; init; }
 

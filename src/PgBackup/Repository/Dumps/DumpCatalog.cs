@@ -1,5 +1,6 @@
 using System.Globalization;
 using PgBackup.Errors;
+using PgBackup.Repository.Documents;
 using PgBackup.Storage;
 
 namespace PgBackup.Repository.Dumps;
@@ -21,6 +22,7 @@ public static class DumpCatalog
     public static async Task<IReadOnlyList<DatabaseBackup>> ListAsync(BackupRepository repository, CancellationToken cancellationToken = default)
     {
         List<string> names = [];
+        Task<IReadOnlyDictionary<string, BackupLock>> locking = BackupLocks.ReadAsync(repository, cancellationToken);
         await foreach (string folder in repository.Store.ListFoldersAsync(DumpLayout.Folder, cancellationToken).ConfigureAwait(false))
         {
             if (DumpLayout.IsName(folder))
@@ -29,7 +31,11 @@ public static class DumpCatalog
         var read = new DatabaseBackup?[names.Count];
         var options = new ParallelOptions { MaxDegreeOfParallelism = ParallelReads, CancellationToken = cancellationToken };
         await Parallel.ForAsync(0, names.Count, options, async (i, token) => read[i] = await ReadAsync(repository, names[i], token).ConfigureAwait(false)).ConfigureAwait(false);
-        List<DatabaseBackup> backups = [.. read.OfType<DatabaseBackup>()];
+        IReadOnlyDictionary<string, BackupLock> locks = await locking.ConfigureAwait(false);
+        List<DatabaseBackup> backups =
+        [
+            .. read.OfType<DatabaseBackup>().Select(b => locks.TryGetValue(b.Name, out BackupLock? held) ? b with { LockedUntil = held.Until, IsPermanent = b.IsPermanent || held.Until is null } : b),
+        ];
         backups.Sort((a, b) => a.StartTime == b.StartTime ? string.CompareOrdinal(a.Name, b.Name) : Nullable.Compare(a.StartTime, b.StartTime));
         return backups;
     }

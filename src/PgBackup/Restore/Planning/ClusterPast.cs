@@ -6,8 +6,6 @@ namespace PgBackup.Restore.Planning;
 /// <summary>Everything that the repository knows of one cluster's past: its backups, its timelines, its WAL.</summary>
 internal sealed class ClusterPast
 {
-    private const int HistoriesAtOnce = 8;
-
     private readonly Dictionary<TimelineId, TimelineHistory> _histories = [];
 
     private ClusterPast(BackupRepository repository, IReadOnlyList<ClusterBackup> backups, WalInventory inventory, WalSegmentSize segmentSize)
@@ -43,7 +41,7 @@ internal sealed class ClusterPast
         IGrouping<ulong?, ClusterBackup>[] clusters = [.. catalog.Where(IsUsable).GroupBy(b => b.SystemIdentifier)];
         var known = clusters.Select(c => c.Key).OfType<ulong>().ToHashSet();
         WalLineages lineages = await WalLineages.ReadAsync(repository, inventory, known, cancellationToken).ConfigureAwait(false);
-        IReadOnlyList<TimelineHistory> histories = await ReadHistoriesAsync(repository, inventory, cancellationToken).ConfigureAwait(false);
+        IReadOnlyList<TimelineHistory> histories = await WalArchive.ReadHistoriesAsync(repository, inventory, cancellationToken).ConfigureAwait(false);
         var pasts = new List<ClusterPast>();
         foreach (IGrouping<ulong?, ClusterBackup> cluster in clusters)
         {
@@ -103,15 +101,6 @@ internal sealed class ClusterPast
 
     /// <summary>The WAL along a history.</summary>
     public WalPath PathOf(TimelineHistory history) => new(Inventory, history, SegmentSize);
-
-    private static async Task<IReadOnlyList<TimelineHistory>> ReadHistoriesAsync(BackupRepository repository, WalInventory inventory, CancellationToken cancellationToken)
-    {
-        var read = new TimelineHistory?[inventory.Histories.Count];
-        var options = new ParallelOptions { MaxDegreeOfParallelism = HistoriesAtOnce, CancellationToken = cancellationToken };
-        await Parallel.ForAsync(0, read.Length, options, async (i, token) =>
-            read[i] = await WalArchive.ReadHistoryAsync(repository, inventory.Histories[i], token).ConfigureAwait(false)).ConfigureAwait(false);
-        return [.. read.OfType<TimelineHistory>()];
-    }
 
     private static bool IsUsable(ClusterBackup backup) => backup is { Status: BackupStatus.Complete, StartLsn: not null, FinishLsn: not null };
 }
