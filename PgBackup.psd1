@@ -37,6 +37,7 @@
         'Lock-PgBackup'
         'New-PgBackupKey'
         'New-PgRetentionPolicy'
+        'Optimize-PgBackupRepository'
         'Push-PgWal'
         'Receive-PgWal'
         'Remove-PgBackup'

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Management.Automation;
+using PgBackup.Errors;
 using PgBackup.PowerShell.Pipeline;
 using PgBackup.Repository;
 using PgBackup.Retention;
@@ -18,6 +19,10 @@ public sealed class RemovePgBackupByRetentionCommand : PgRetentionCmdlet
     [Parameter]
     [ValidateRange(1, int.MaxValue)]
     public int? MaxRemove { get; set; }
+
+    /// <summary>In a bucket with versioning: removes the versions of what goes for good, too.</summary>
+    [Parameter]
+    public SwitchParameter PurgeVersions { get; set; }
 
     /// <inheritdoc/>
     protected override TimeSpan StopGrace => TimeSpan.FromMinutes(2); // A batch of deletions is brought to its end.
@@ -42,7 +47,7 @@ public sealed class RemovePgBackupByRetentionCommand : PgRetentionCmdlet
             }
             return;
         }
-        var options = new RetentionOptions { MaxRemove = MaxRemove };
+        var options = new RetentionOptions { MaxRemove = MaxRemove, PurgeVersions = PurgeVersions };
         await using RetentionRun run = await RetentionRun.PrepareAsync(repository, Chosen, options, pipeline.Log, pipeline.Progress, cancellationToken);
         bool isDeclined = false;
         foreach (RetentionDecision decision in run.Decisions.Where(static d => d is { Action: RetentionAction.Remove, Kind: not (RetentionItemKind.Wal or RetentionItemKind.TimelineHistory) }))
@@ -60,6 +65,22 @@ public sealed class RemovePgBackupByRetentionCommand : PgRetentionCmdlet
         {
             if (await AskAsync(pipeline, decision))
                 await WriteAsync(pipeline, await run.RemoveWalAsync(decision, cancellationToken));
+        }
+        if (PurgeVersions)
+            await PurgeAsync(pipeline, run, cancellationToken);
+    }
+
+    // What the store's lock holds goes when the lock ends; that is what it is for.
+    private static async Task PurgeAsync(IPipeline pipeline, RetentionRun run, CancellationToken cancellationToken)
+    {
+        try
+        {
+            long versions = await run.PurgeVersionsAsync(cancellationToken);
+            pipeline.Log.Verbose(string.Create(CultureInfo.InvariantCulture, $"{versions} versions of deleted objects were removed."));
+        }
+        catch (PgBackupException error) when (error.Id == "ObjectLocked")
+        {
+            pipeline.Log.Warning($"{error.Message} Versions that are locked stay until their lock ends.");
         }
     }
 

@@ -15,14 +15,17 @@ public static class BackupCatalog
     /// Every backup, oldest first by recorded start; unfinished ones too. A sentinel or metadata that cannot be read makes its backup
     /// <see cref="BackupStatus.Damaged"/>, never the listing fail.
     /// </summary>
-    public static async Task<IReadOnlyList<ClusterBackup>> ListAsync(BackupRepository repository, CancellationToken cancellationToken = default)
+    public static Task<IReadOnlyList<ClusterBackup>> ListAsync(BackupRepository repository, CancellationToken cancellationToken = default) => ListAsync(repository, null, cancellationToken);
+
+    /// <summary>
+    /// The same with a cache of documents: everything in the backups' folders is listed then, because only a listing tells which documents have changed. For many backups.
+    /// </summary>
+    internal static async Task<IReadOnlyList<ClusterBackup>> ListAsync(BackupRepository repository, DocumentCache? cache, CancellationToken cancellationToken)
     {
-        Task<List<string>> listing = ListFoldersAsync(repository, cancellationToken);
-        Task<List<Published>> publishing = ListPublishedAsync(repository, cancellationToken);
         Task<IReadOnlyDictionary<string, BackupLock>> locking = BackupLocks.ReadAsync(repository, cancellationToken);
-        await Task.WhenAll(listing, publishing, locking).ConfigureAwait(false);
-        List<string> folders = await listing.ConfigureAwait(false);
-        List<Published> sentinels = await publishing.ConfigureAwait(false);
+        (List<string> folders, List<Published> sentinels) = cache is null
+            ? await ListApartAsync(repository, cancellationToken).ConfigureAwait(false)
+            : await ListAllAsync(repository, cache, cancellationToken).ConfigureAwait(false);
         LeaseRecord?[] running = [];
         if (HasUnpublished(folders, sentinels))
         {
@@ -35,7 +38,7 @@ public static class BackupCatalog
         var read = new CatalogEntry?[sentinels.Count];
         var options = new ParallelOptions { MaxDegreeOfParallelism = ParallelReads, CancellationToken = cancellationToken };
         await Parallel.ForAsync(0, sentinels.Count, options, async (i, token) =>
-            read[i] = await TryReadAsync(repository, sentinels[i].Name, sentinels[i].Item, token).ConfigureAwait(false)).ConfigureAwait(false);
+            read[i] = await TryReadAsync(repository, sentinels[i].Name, sentinels[i].Item, cache, token).ConfigureAwait(false)).ConfigureAwait(false);
 
         CatalogEntry[] entries = [.. read.OfType<CatalogEntry>()];
         List<ClusterBackup> backups = WithChains(entries);
@@ -46,6 +49,35 @@ public static class BackupCatalog
         backups.Sort((a, b) => (a.StartTime ?? DateTimeOffset.MaxValue, a.Name).CompareTo((b.StartTime ?? DateTimeOffset.MaxValue, b.Name)));
         return backups;
     }
+
+    private static async Task<(List<string> Folders, List<Published> Sentinels)> ListApartAsync(BackupRepository repository, CancellationToken cancellationToken)
+    {
+        Task<List<string>> listing = ListFoldersAsync(repository, cancellationToken);
+        Task<List<Published>> publishing = ListPublishedAsync(repository, cancellationToken);
+        await Task.WhenAll(listing, publishing).ConfigureAwait(false);
+        return (await listing.ConfigureAwait(false), await publishing.ConfigureAwait(false));
+    }
+
+    private static async Task<(List<string> Folders, List<Published> Sentinels)> ListAllAsync(BackupRepository repository, DocumentCache cache, CancellationToken cancellationToken)
+    {
+        var folders = new HashSet<string>(StringComparer.Ordinal);
+        var sentinels = new List<Published>();
+        await foreach (StoredObject item in repository.Store.ListAsync(RepositoryLayout.BackupFolder, recursive: true, cancellationToken).ConfigureAwait(false))
+        {
+            string file = item.Key[RepositoryLayout.BackupFolder.Length..];
+            int slash = file.IndexOf('/', StringComparison.Ordinal);
+            if (slash >= 0)
+                folders.Add(file[..slash]);
+            else if (TryNameOf(file) is { } name)
+                sentinels.Add(new Published(name, item));
+            if (slash < 0 || file.EndsWith("/metadata.json", StringComparison.Ordinal))
+                cache.Note(item);
+        }
+        return ([.. folders], sentinels);
+    }
+
+    private static BackupName? TryNameOf(string file) =>
+        file.EndsWith(RepositoryLayout.SentinelSuffix, StringComparison.Ordinal) && BackupName.TryParse(file[..^RepositoryLayout.SentinelSuffix.Length], out BackupName? name) ? name : null;
 
     private static async Task<List<string>> ListFoldersAsync(BackupRepository repository, CancellationToken cancellationToken)
     {
@@ -61,9 +93,7 @@ public static class BackupCatalog
     {
         await foreach (StoredObject item in repository.Store.ListAsync(RepositoryLayout.BackupFolder, recursive: false, cancellationToken).ConfigureAwait(false))
         {
-            string file = item.Key[RepositoryLayout.BackupFolder.Length..];
-            if (file.EndsWith(RepositoryLayout.SentinelSuffix, StringComparison.Ordinal)
-                && BackupName.TryParse(file[..^RepositoryLayout.SentinelSuffix.Length], out BackupName? name))
+            if (TryNameOf(item.Key[RepositoryLayout.BackupFolder.Length..]) is { } name)
                 yield return (name, item);
         }
     }
@@ -85,13 +115,14 @@ public static class BackupCatalog
     }
 
     /// <summary>Null when the backup was deleted since it was listed.</summary>
-    private static async Task<CatalogEntry?> TryReadAsync(BackupRepository repository, BackupName name, StoredObject item, CancellationToken cancellationToken)
+    private static async Task<CatalogEntry?> TryReadAsync(
+        BackupRepository repository, BackupName name, StoredObject item, DocumentCache? cache, CancellationToken cancellationToken)
     {
         // Beside the sentinel, and not after it: each costs a store at a distance a round trip.
-        Task<ExtendedMetadata?> reading = BackupDocuments.TryReadMetadataAsync(repository, name, cancellationToken);
+        Task<ExtendedMetadata?> reading = BackupDocuments.TryReadMetadataAsync(repository, name, cache, cancellationToken);
         try
         {
-            BackupSentinel sentinel = await BackupDocuments.ReadSentinelAsync(repository, item.Key, cancellationToken).ConfigureAwait(false);
+            BackupSentinel sentinel = await BackupDocuments.ReadSentinelAsync(repository, item.Key, cache, cancellationToken).ConfigureAwait(false);
             ExtendedMetadata? metadata = null;
             if (sentinel is not { StartLsn: > 0, FinishLsn: > 0 })
                 throw PgErrors.DocumentInvalid(repository.Location, item.Key, new JsonException("It does not say where the backup begins and ends."));

@@ -9,9 +9,13 @@ namespace PgBackup.Repository;
 public static class BackupDocuments
 {
     /// <summary>Reads a sentinel. Throws <c>ObjectNotFound</c> or <c>DocumentInvalid</c>.</summary>
-    public static async Task<BackupSentinel> ReadSentinelAsync(BackupRepository repository, string key, CancellationToken cancellationToken = default)
+    public static Task<BackupSentinel> ReadSentinelAsync(BackupRepository repository, string key, CancellationToken cancellationToken = default) =>
+        ReadSentinelAsync(repository, key, null, cancellationToken);
+
+    /// <summary>The same, from the cache where it has it.</summary>
+    internal static async Task<BackupSentinel> ReadSentinelAsync(BackupRepository repository, string key, DocumentCache? cache, CancellationToken cancellationToken)
     {
-        byte[] content = await repository.Store.TryReadAllAsync(key, cancellationToken).ConfigureAwait(false)
+        byte[] content = await TryReadAsync(repository, key, cache, cancellationToken).ConfigureAwait(false)
             ?? throw PgErrors.ObjectNotFound(repository.Location, key);
         try
         {
@@ -24,10 +28,14 @@ public static class BackupDocuments
     }
 
     /// <summary>Reads <c>metadata.json</c>; null when there is none. Throws <c>DocumentInvalid</c>.</summary>
-    public static async Task<ExtendedMetadata?> TryReadMetadataAsync(BackupRepository repository, BackupName name, CancellationToken cancellationToken = default)
+    public static Task<ExtendedMetadata?> TryReadMetadataAsync(BackupRepository repository, BackupName name, CancellationToken cancellationToken = default) =>
+        TryReadMetadataAsync(repository, name, null, cancellationToken);
+
+    /// <summary>The same, from the cache where it has it.</summary>
+    internal static async Task<ExtendedMetadata?> TryReadMetadataAsync(BackupRepository repository, BackupName name, DocumentCache? cache, CancellationToken cancellationToken)
     {
         string key = RepositoryLayout.MetadataKey(name);
-        byte[]? content = await repository.Store.TryReadAllAsync(key, cancellationToken).ConfigureAwait(false);
+        byte[]? content = await TryReadAsync(repository, key, cache, cancellationToken).ConfigureAwait(false);
         if (content is null)
             return null;
         try
@@ -39,6 +47,9 @@ public static class BackupDocuments
             throw PgErrors.DocumentInvalid(repository.Location, key, error);
         }
     }
+
+    private static Task<byte[]?> TryReadAsync(BackupRepository repository, string key, DocumentCache? cache, CancellationToken cancellationToken) =>
+        cache is null ? repository.Store.TryReadAllAsync(key, cancellationToken) : cache.TryReadAsync(repository.Store, key, cancellationToken);
 
     /// <summary>Writes <c>metadata.json</c>.</summary>
     public static Task WriteMetadataAsync(BackupRepository repository, BackupName name, ExtendedMetadata metadata, CancellationToken cancellationToken = default) =>

@@ -103,6 +103,14 @@ public sealed class WalInventory
     /// <summary>The object at a place of a timeline.</summary>
     internal string KeyAt(TimelineId timeline, int place) => KeyOf(At(timeline, place), _timelines[timeline][place]);
 
+    /// <summary>The objects at the places of a timeline from one to another.</summary>
+    internal IEnumerable<string> KeysWithin(TimelineId timeline, int first, int last) => Enumerable.Range(first, last - first + 1).Select(place => KeyAt(timeline, place));
+
+    /// <summary>The notes of backups in the segments at those places.</summary>
+    internal IEnumerable<string> NotesWithin(TimelineId timeline, int first, int last) => _backupHistories
+        .Where(n => n.File.Timeline == timeline && Contains(n.File.Segment!.Value) && PlaceOf(n.File.Segment.Value) is var place && place >= first && place <= last)
+        .Select(static n => n.Object.Key);
+
     /// <summary>The stored bytes of the object at a place.</summary>
     internal long SizeAt(TimelineId timeline, int place) => _timelines[timeline][place].Size;
 

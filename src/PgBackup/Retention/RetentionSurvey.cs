@@ -11,14 +11,20 @@ internal static class RetentionSurvey
     /// <summary>
     /// Lists backups and WAL. The WAL first: what is archived while the backups are listed is not seen, and so not judged. Throws what <see cref="RepositoryEncryption.ProveAsync"/> throws.
     /// </summary>
-    public static async Task<RetentionFacts> ReadAsync(BackupRepository repository, IOperationLog log, CancellationToken cancellationToken)
+    public static Task<RetentionFacts> ReadAsync(BackupRepository repository, IOperationLog log, CancellationToken cancellationToken) => ReadAsync(repository, log, null, cancellationToken);
+
+    /// <summary>The same with the cache of documents in another folder than the account's own.</summary>
+    internal static async Task<RetentionFacts> ReadAsync(BackupRepository repository, IOperationLog log, string? cacheFolder, CancellationToken cancellationToken)
     {
         await RepositoryEncryption.ProveAsync(repository, cancellationToken).ConfigureAwait(false);
         WalInventory inventory = await WalInventory.LoadAsync(repository, cancellationToken).ConfigureAwait(false);
-        Task<IReadOnlyList<DatabaseBackup>> dumps = DumpCatalog.ListAsync(repository, cancellationToken);
-        IReadOnlyList<ClusterBackup> catalog = await BackupCatalog.ListAsync(repository, cancellationToken).ConfigureAwait(false);
+        var cache = DocumentCache.Open(repository.Location, log, cacheFolder);
+        Task<IReadOnlyList<DatabaseBackup>> listing = DumpCatalog.ListAsync(repository, cache, cancellationToken);
+        IReadOnlyList<ClusterBackup> catalog = await BackupCatalog.ListAsync(repository, cache, cancellationToken).ConfigureAwait(false);
+        IReadOnlyList<DatabaseBackup> dumps = await listing.ConfigureAwait(false);
+        cache.Save();
         List<ClusterLog> logs = await LogsAsync(repository, inventory, catalog, log, cancellationToken).ConfigureAwait(false);
-        List<RetentionBackup> backups = [.. catalog.Select(RetentionBackup.Of), .. (await dumps.ConfigureAwait(false)).Select(RetentionBackup.Of)];
+        List<RetentionBackup> backups = [.. catalog.Select(RetentionBackup.Of), .. dumps.Select(RetentionBackup.Of)];
         return new RetentionFacts(backups, new ArchiveFacts(inventory, logs));
     }
 

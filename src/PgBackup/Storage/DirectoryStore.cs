@@ -240,14 +240,14 @@ public sealed class DirectoryStore : IObjectStore
     }
 
     /// <inheritdoc/>
-    public Task<int> RemoveUnfinishedAsync(string folder, CancellationToken cancellationToken = default)
+    public Task<int> RemoveUnfinishedAsync(string folder, DateTimeOffset startedBefore, CancellationToken cancellationToken = default)
     {
         string start = FolderPath(folder);
         try
         {
             if (!DirectoryFolders.Exists(start))
                 return Task.FromResult(0);
-            string[] paths = [.. UnfinishedBelow(start).Select(static f => f.Path)];
+            string[] paths = [.. UnfinishedBelow(start).Where(f => f.Started < startedBefore).Select(static f => f.Path)];
             foreach (string path in paths)
             {
                 cancellationToken.ThrowIfCancellationRequested();

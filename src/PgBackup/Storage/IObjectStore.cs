@@ -4,7 +4,17 @@ namespace PgBackup.Storage;
 /// <param name="Key">The name relative to the repository's root, parts separated by <c>/</c>.</param>
 /// <param name="Size">The stored bytes.</param>
 /// <param name="LastModified">When the store says it was written (UTC).</param>
-public readonly record struct StoredObject(string Key, long Size, DateTimeOffset LastModified);
+public readonly record struct StoredObject(string Key, long Size, DateTimeOffset LastModified)
+{
+    /// <summary>What the store calls this content of the object; null where a listing does not say. No part of what makes two of them equal: not every answer tells it.</summary>
+    public string? ETag { get; init; }
+
+    /// <inheritdoc/>
+    public bool Equals(StoredObject other) => Key == other.Key && Size == other.Size && LastModified == other.LastModified;
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Key, Size, LastModified);
+}
 
 /// <summary>Whether a put may replace what is there.</summary>
 public enum PutCondition
@@ -55,10 +65,16 @@ public interface IObjectStore
     Task DeleteAsync(IReadOnlyCollection<string> keys, CancellationToken cancellationToken = default);
 
     /// <summary>
-    /// Removes objects in flight below <paramref name="folder"/> (ending in <c>/</c>), which no listing shows: what writers that were killed have left.
-    /// Only for a folder in which nobody else may be writing. Returns how many there were.
+    /// Removes objects in flight below <paramref name="folder"/> (empty, or ending in <c>/</c>) that were begun before a time, by the store's clock: what writers that were killed have left. A living writer
+    /// that began before it loses its object. Returns how many there were.
     /// </summary>
-    Task<int> RemoveUnfinishedAsync(string folder, CancellationToken cancellationToken = default);
+    Task<int> RemoveUnfinishedAsync(string folder, DateTimeOffset startedBefore, CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// Removes for good what a store that keeps versions still holds of deleted objects below <paramref name="folder"/> (empty, or ending in <c>/</c>) that <paramref name="isWanted"/> picks by their keys; an
+    /// object that is there is never touched. Returns how many versions there were; 0 from a store that keeps none. Throws <c>ObjectLocked</c> or <c>StorageDeletionIncomplete</c> after having tried all.
+    /// </summary>
+    Task<long> PurgeVersionsAsync(string folder, Func<string, bool> isWanted, CancellationToken cancellationToken = default) => Task.FromResult(0L);
 
     /// <summary>The objects in flight below <paramref name="folder"/> (empty, or ending in <c>/</c>): of living writers, and what killed ones have left.</summary>
     IAsyncEnumerable<UnfinishedObject> ListUnfinishedAsync(string folder, CancellationToken cancellationToken = default);

@@ -16,6 +16,10 @@ public static class ObjectStoreExtensions
     public static Task CopyAsync(this IObjectStore store, string sourceKey, string targetKey, CancellationToken cancellationToken = default) =>
         store.CopyFromAsync(store, sourceKey, targetKey, cancellationToken);
 
+    /// <summary>Removes every object in flight below a folder in which nobody else may be writing. Returns how many there were.</summary>
+    public static Task<int> RemoveUnfinishedAsync(this IObjectStore store, string folder, CancellationToken cancellationToken = default) =>
+        store.RemoveUnfinishedAsync(folder, DateTimeOffset.MaxValue, cancellationToken);
+
     /// <summary>Puts a small object whole.</summary>
     public static async Task PutAsync(
         this IObjectStore store, string key, ReadOnlyMemory<byte> content, PutCondition condition = PutCondition.None, CancellationToken cancellationToken = default)

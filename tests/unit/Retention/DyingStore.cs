@@ -32,7 +32,10 @@ internal sealed class DyingStore(IObjectStore store, int deletions) : IObjectSto
         }
     }
 
-    public Task<int> RemoveUnfinishedAsync(string folder, CancellationToken cancellationToken = default) => Living().RemoveUnfinishedAsync(folder, cancellationToken);
+    public Task<int> RemoveUnfinishedAsync(string folder, DateTimeOffset startedBefore, CancellationToken cancellationToken = default) =>
+        Living().RemoveUnfinishedAsync(folder, startedBefore, cancellationToken);
+
+    public Task<long> PurgeVersionsAsync(string folder, Func<string, bool> isWanted, CancellationToken cancellationToken = default) => Living().PurgeVersionsAsync(folder, isWanted, cancellationToken);
 
     public IAsyncEnumerable<UnfinishedObject> ListUnfinishedAsync(string folder, CancellationToken cancellationToken = default) => Living().ListUnfinishedAsync(folder, cancellationToken);
 

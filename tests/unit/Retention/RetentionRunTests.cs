@@ -104,6 +104,30 @@ public sealed class RetentionRunTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task InABucketWithVersionsTheyStayUnlessTheyShallGoToo()
+    {
+        StoreServer server = await TestStores.CephAsync();
+        PgBackup.Storage.S3.S3Settings settings = server.Settings(await server.CreateBucketAsync(versioning: true), "pg");
+        var store = new PgBackup.Storage.S3.S3Store(settings);
+        BackupRepository bucket = new(store, null);
+        foreach (string path in Directory.GetFiles(_lab.RepositoryPath, "*", SearchOption.AllDirectories))
+            await store.PutAsync(Path.GetRelativePath(_lab.RepositoryPath, path), await File.ReadAllBytesAsync(path));
+        await ApplyAsync(bucket, new RetentionPolicy { KeepFull = 2, WalBuffer = TimeSpan.FromDays(9) });
+        Assert.Equal(3 * 2, await store.PurgeVersionsAsync("basebackups_005/", key => key.EndsWith("_backup_stop_sentinel.json", StringComparison.Ordinal)));
+
+        await using (RetentionRun run = await RetentionRun.PrepareAsync(bucket, new RetentionPolicy { KeepLast = 1, WalBuffer = TimeSpan.Zero }, new RetentionOptions { PurgeVersions = true }))
+        {
+            Assert.Equal(2, (await run.RemoveBackupsAsync().ToListAsync()).Count);
+            foreach (RetentionDecision decision in run.Decisions.Where(d => d is { Action: RetentionAction.Remove, Kind: RetentionItemKind.Wal }))
+                await run.RemoveWalAsync(decision);
+            Assert.True(await run.PurgeVersionsAsync() > 20);
+        }
+        Assert.Equal(0, await store.PurgeVersionsAsync("wal_005/", _ => true));
+        Assert.Equal(0, await store.PurgeVersionsAsync("basebackups_005/", key => key.Contains(_names[4], StringComparison.Ordinal) || key.Contains($"{_names[3]}/", StringComparison.Ordinal)));
+        Assert.Equal([_names[5]], (await BackupCatalog.ListAsync(bucket)).Select(b => b.Name));
+    }
+
+    [Fact]
     public async Task WhileItRunsNoBackupBeginsAndTheOtherWayRound()
     {
         await using (RetentionRun run = await RetentionRun.PrepareAsync(_lab.Repository, s_policy))

@@ -19,18 +19,16 @@ public static class DumpCatalog
     /// <summary>
     /// Every logical backup, oldest first; unfinished ones too. A manifest that cannot be read makes its backup <see cref="BackupStatus.Damaged"/>, never the listing fail.
     /// </summary>
-    public static async Task<IReadOnlyList<DatabaseBackup>> ListAsync(BackupRepository repository, CancellationToken cancellationToken = default)
+    public static Task<IReadOnlyList<DatabaseBackup>> ListAsync(BackupRepository repository, CancellationToken cancellationToken = default) => ListAsync(repository, null, cancellationToken);
+
+    /// <summary>The same with a cache of documents, for many backups: everything in their folders is listed then.</summary>
+    internal static async Task<IReadOnlyList<DatabaseBackup>> ListAsync(BackupRepository repository, DocumentCache? cache, CancellationToken cancellationToken)
     {
-        List<string> names = [];
         Task<IReadOnlyDictionary<string, BackupLock>> locking = BackupLocks.ReadAsync(repository, cancellationToken);
-        await foreach (string folder in repository.Store.ListFoldersAsync(DumpLayout.Folder, cancellationToken).ConfigureAwait(false))
-        {
-            if (DumpLayout.IsName(folder))
-                names.Add(folder);
-        }
+        List<string> names = cache is null ? await NamesAsync(repository, cancellationToken).ConfigureAwait(false) : await NamesAsync(repository, cache, cancellationToken).ConfigureAwait(false);
         var read = new DatabaseBackup?[names.Count];
         var options = new ParallelOptions { MaxDegreeOfParallelism = ParallelReads, CancellationToken = cancellationToken };
-        await Parallel.ForAsync(0, names.Count, options, async (i, token) => read[i] = await ReadAsync(repository, names[i], token).ConfigureAwait(false)).ConfigureAwait(false);
+        await Parallel.ForAsync(0, names.Count, options, async (i, token) => read[i] = await ReadAsync(repository, names[i], cache, token).ConfigureAwait(false)).ConfigureAwait(false);
         IReadOnlyDictionary<string, BackupLock> locks = await locking.ConfigureAwait(false);
         List<DatabaseBackup> backups =
         [
@@ -40,12 +38,39 @@ public static class DumpCatalog
         return backups;
     }
 
+    private static async Task<List<string>> NamesAsync(BackupRepository repository, CancellationToken cancellationToken)
+    {
+        List<string> names = [];
+        await foreach (string folder in repository.Store.ListFoldersAsync(DumpLayout.Folder, cancellationToken).ConfigureAwait(false))
+        {
+            if (DumpLayout.IsName(folder))
+                names.Add(folder);
+        }
+        return names;
+    }
+
+    private static async Task<List<string>> NamesAsync(BackupRepository repository, DocumentCache cache, CancellationToken cancellationToken)
+    {
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        await foreach (StoredObject item in repository.Store.ListAsync(DumpLayout.Folder, recursive: true, cancellationToken).ConfigureAwait(false))
+        {
+            string path = item.Key[DumpLayout.Folder.Length..];
+            int slash = path.IndexOf('/', StringComparison.Ordinal);
+            if (slash < 0 || !DumpLayout.IsName(path[..slash]))
+                continue;
+            names.Add(path[..slash]);
+            if (path.AsSpan(slash + 1) is DumpLayout.ManifestName)
+                cache.Note(item);
+        }
+        return [.. names];
+    }
+
     /// <summary>Null when the backup was deleted since it was listed.</summary>
-    private static async Task<DatabaseBackup?> ReadAsync(BackupRepository repository, string name, CancellationToken cancellationToken)
+    private static async Task<DatabaseBackup?> ReadAsync(BackupRepository repository, string name, DocumentCache? cache, CancellationToken cancellationToken)
     {
         try
         {
-            return await DumpDocuments.TryReadManifestAsync(repository, name, cancellationToken).ConfigureAwait(false) is { } manifest
+            return await DumpDocuments.TryReadManifestAsync(repository, name, cache, cancellationToken).ConfigureAwait(false) is { } manifest
                 ? manifest.ToBackup(repository.Location)
                 : await UnpublishedAsync(repository, name, cancellationToken).ConfigureAwait(false);
         }
@@ -64,7 +89,7 @@ public static class DumpCatalog
         await foreach (StoredObject item in repository.Store.ListAsync(DumpLayout.FolderOf(name), recursive: true, cancellationToken).ConfigureAwait(false))
         {
             if (item.Key == DumpLayout.ManifestKey(name))
-                return await ReadAsync(repository, name, cancellationToken).ConfigureAwait(false); // Published in between.
+                return await ReadAsync(repository, name, null, cancellationToken).ConfigureAwait(false); // Published in between.
             last = last > item.LastModified ? last : item.LastModified;
         }
         bool inFlight = false;

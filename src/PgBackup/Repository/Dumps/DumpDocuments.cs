@@ -11,10 +11,15 @@ namespace PgBackup.Repository.Dumps;
 public static class DumpDocuments
 {
     /// <summary>Reads a manifest; null when there is none. Throws <c>DocumentInvalid</c>.</summary>
-    public static async Task<DumpManifest?> TryReadManifestAsync(BackupRepository repository, string name, CancellationToken cancellationToken = default)
+    public static Task<DumpManifest?> TryReadManifestAsync(BackupRepository repository, string name, CancellationToken cancellationToken = default) =>
+        TryReadManifestAsync(repository, name, null, cancellationToken);
+
+    /// <summary>The same, from the cache where it has it.</summary>
+    internal static async Task<DumpManifest?> TryReadManifestAsync(BackupRepository repository, string name, DocumentCache? cache, CancellationToken cancellationToken)
     {
         string key = DumpLayout.ManifestKey(name);
-        if (await repository.Store.TryReadAllAsync(key, cancellationToken).ConfigureAwait(false) is not { } content)
+        Task<byte[]?> reading = cache is null ? repository.Store.TryReadAllAsync(key, cancellationToken) : cache.TryReadAsync(repository.Store, key, cancellationToken);
+        if (await reading.ConfigureAwait(false) is not { } content)
             return null;
         DumpManifest manifest = Parse(content, DumpJson.Default.DumpManifest, repository, key);
         if (manifest.Version > DumpManifest.CurrentVersion || manifest.Name != name)

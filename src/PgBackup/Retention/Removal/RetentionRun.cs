@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using PgBackup.Errors;
 using PgBackup.Repository;
+using PgBackup.Repository.Dumps;
 
 namespace PgBackup.Retention.Removal;
 
@@ -9,6 +10,9 @@ public sealed record RetentionOptions
 {
     /// <summary>More backups than so many are not removed in one run, none of them; null for no limit.</summary>
     public int? MaxRemove { get; init; }
+
+    /// <summary>Whether a store that keeps versions loses those of what goes, too.</summary>
+    public bool PurgeVersions { get; init; }
 
     /// <summary>The time that counts as now; null for the clock's.</summary>
     internal DateTimeOffset? Now { get; init; }
@@ -26,15 +30,20 @@ public sealed class RetentionRun : IAsyncDisposable
     private readonly RetentionPolicy _policy;
     private readonly RetentionFacts _facts;
     private readonly DateTimeOffset _now;
+    private readonly bool _keepsKeys;
     private readonly MaintenanceLease _lease;
     private readonly IOperationLog _log;
     private readonly IProgress<OperationProgress> _progress;
     private readonly Dictionary<string, string> _kept = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _goneBackups = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _goneWal = new(StringComparer.Ordinal);
 
     private RetentionRun(
-        BackupRepository repository, RetentionPolicy policy, RetentionFacts facts, DateTimeOffset now, MaintenanceLease lease, IOperationLog log, IProgress<OperationProgress> progress)
+        BackupRepository repository, RetentionPolicy policy, RetentionOptions? options, RetentionFacts facts, MaintenanceLease lease, IOperationLog log, IProgress<OperationProgress> progress)
     {
-        (_repository, _policy, _facts, _now, _lease, _log, _progress) = (repository, policy, facts, now, lease, log, progress);
+        (_repository, _policy, _facts, _lease, _log, _progress) = (repository, policy, facts, lease, log, progress);
+        _now = options?.Now ?? DateTimeOffset.UtcNow;
+        _keepsKeys = options?.PurgeVersions == true;
         Decisions = Decide();
     }
 
@@ -66,7 +75,7 @@ public sealed class RetentionRun : IAsyncDisposable
         {
             await RemovalJournal.FinishAsync(repository, log, cancellationToken).ConfigureAwait(false);
             RetentionFacts facts = await RetentionSurvey.ReadAsync(repository, log, cancellationToken).ConfigureAwait(false);
-            var run = new RetentionRun(repository, policy, facts, options?.Now ?? DateTimeOffset.UtcNow, lease, log, progress ?? NoProgress.Instance);
+            var run = new RetentionRun(repository, policy, options, facts, lease, log, progress ?? NoProgress.Instance);
             int count = run.Decisions.Count(static d => d is { Action: RetentionAction.Remove, Backup: not null });
             return count <= (options?.MaxRemove ?? int.MaxValue) ? run : throw PgErrors.RetentionLimitExceeded(repository.Location, count, options!.MaxRemove!.Value);
         }
@@ -104,6 +113,7 @@ public sealed class RetentionRun : IAsyncDisposable
         {
             _progress.Report(new OperationProgress("Removing backups", name, ++done, byName.Count, ProgressUnit.Items));
             RetentionDecision decision = byName[name];
+            _goneBackups.Add(name);
             yield return failure is null
                 ? Result(decision, RemovalStatus.Removed, decision.Reason, objects, decision.Size ?? default, null)
                 : Result(decision, RemovalStatus.Partial, failure.Message, objects, default, failure.Id == "ObjectLocked" ? null : failure);
@@ -126,6 +136,8 @@ public sealed class RetentionRun : IAsyncDisposable
                 await _lease.RequireHeldAsync(cancellationToken).ConfigureAwait(false);
                 await _repository.Store.DeleteAsync(batch, cancellationToken).ConfigureAwait(false);
                 objects += batch.Length;
+                if (_keepsKeys)
+                    _goneWal.UnionWith(batch);
                 _progress.Report(new OperationProgress("Removing WAL", decision.ToString(), objects, decision.Count, ProgressUnit.Items));
             }
             _log.Information($"{decision} was removed from the WAL archive of '{_repository.Location}'.");
@@ -137,22 +149,38 @@ public sealed class RetentionRun : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Removes for good what a store that keeps versions still holds of what this run has removed; once, at the end. Returns how many versions there were. Throws <c>ObjectLocked</c>,
+    /// <c>StorageDeletionIncomplete</c>, <c>LeaseLost</c>.
+    /// </summary>
+    public async Task<long> PurgeVersionsAsync(CancellationToken cancellationToken = default)
+    {
+        await _lease.RequireHeldAsync(cancellationToken).ConfigureAwait(false);
+        long versions = 0;
+        var markers = new HashSet<string>(_goneBackups.Select(RemovableBackup.MarkerOf), StringComparer.Ordinal);
+        if (markers.Count > 0)
+        {
+            // One listing of all, not one for each: the names of segments sort so that a backup's folder and its sentinel lie apart.
+            var folders = new HashSet<string>(_goneBackups.Select(RemovableBackup.FolderOf), StringComparer.Ordinal);
+            bool IsGone(string key) => markers.Contains(key) || folders.Contains(key[..(key.IndexOf('/', Math.Min(key.Length, FolderDepth(key))) + 1)]);
+            versions += await _repository.Store.PurgeVersionsAsync(RepositoryLayout.BackupFolder, IsGone, cancellationToken).ConfigureAwait(false);
+            versions += await _repository.Store.PurgeVersionsAsync(DumpLayout.Folder, IsGone, cancellationToken).ConfigureAwait(false);
+        }
+        if (_goneWal.Count > 0)
+            versions += await _repository.Store.PurgeVersionsAsync(RepositoryLayout.WalFolder, _goneWal.Contains, cancellationToken).ConfigureAwait(false);
+        return versions;
+    }
+
     /// <summary>Gives the lease back.</summary>
     public ValueTask DisposeAsync() => _lease.DisposeAsync();
 
-    private IEnumerable<string> KeysOf(RetentionDecision decision) => decision.Stretch is { } stretch
-        ? Enumerable.Range(stretch.First, stretch.Last - stretch.First + 1).Select(place => _facts.Archive.Inventory.KeyAt(stretch.Timeline, place))
+    private IEnumerable<string> KeysOf(RetentionDecision decision) => decision.Stretch is { } run
+        ? _facts.Archive.Inventory.KeysWithin(run.Timeline, run.First, run.Last)
         : WalArchive.KeysOf(decision.Name);
 
-    /// <summary>The notes that backups left in the segments of a run.</summary>
-    private IEnumerable<string> NotesOf(RetentionDecision decision)
-    {
-        WalInventory inventory = _facts.Archive.Inventory;
-        return decision.Stretch is not { } stretch ? [] : inventory.BackupHistories
-            .Where(n => n.File.Timeline == stretch.Timeline && inventory.Contains(n.File.Segment!.Value)
-                && inventory.PlaceOf(n.File.Segment.Value) is var place && place >= stretch.First && place <= stretch.Last)
-            .Select(static n => n.Object.Key);
-    }
+    private IEnumerable<string> NotesOf(RetentionDecision decision) => decision.Stretch is { } run ? _facts.Archive.Inventory.NotesWithin(run.Timeline, run.First, run.Last) : [];
+
+    private static int FolderDepth(string key) => (key.StartsWith(RepositoryLayout.BackupFolder, StringComparison.Ordinal) ? RepositoryLayout.BackupFolder : DumpLayout.Folder).Length;
 
     private IReadOnlyList<RetentionDecision> Decide()
     {

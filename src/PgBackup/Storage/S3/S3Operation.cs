@@ -20,5 +20,9 @@ internal readonly record struct S3Operation(string Action, string Key, bool Writ
 
     public static S3Operation ListUploads(string folder) => new("s3:ListBucketMultipartUploads", folder, false);
 
+    public static S3Operation ListVersions(string folder) => new("s3:ListBucketVersions", folder, false);
+
+    public static S3Operation DeleteVersions(string folder) => new("s3:DeleteObjectVersion", folder, true);
+
     public static S3Operation Abort(string key) => new("s3:AbortMultipartUpload", key, true);
 }

@@ -31,7 +31,7 @@ public sealed class S3Store : IObjectStore, IDisposable
             foreach (S3Object found in page.S3Objects ?? [])
             {
                 if (_context.TryKeyOf(S3Listing.Decode(found.Key, page.Encoding), out string? key)) // What no key can name is no object.
-                    yield return new StoredObject(key, found.Size ?? 0, Utc(found.LastModified));
+                    yield return new StoredObject(key, found.Size ?? 0, Utc(found.LastModified)) { ETag = found.ETag };
             }
         }
     }
@@ -100,16 +100,22 @@ public sealed class S3Store : IObjectStore, IDisposable
     }
 
     /// <inheritdoc/>
-    public async Task<int> RemoveUnfinishedAsync(string folder, CancellationToken cancellationToken = default)
+    public async Task<int> RemoveUnfinishedAsync(string folder, DateTimeOffset startedBefore, CancellationToken cancellationToken = default)
     {
         int count = 0;
-        await foreach ((string key, string uploadId, _) in S3Unfinished.ListAsync(_context, folder, cancellationToken).ConfigureAwait(false))
+        await foreach ((string key, string uploadId, DateTimeOffset started) in S3Unfinished.ListAsync(_context, folder, cancellationToken).ConfigureAwait(false))
         {
+            if (started >= startedBefore)
+                continue;
             await S3Unfinished.AbortAsync(_context, key, uploadId, cancellationToken).ConfigureAwait(false);
             count++;
         }
         return count;
     }
+
+    /// <inheritdoc/>
+    public Task<long> PurgeVersionsAsync(string folder, Func<string, bool> isWanted, CancellationToken cancellationToken = default) =>
+        S3Versions.PurgeAsync(_context, folder, isWanted, cancellationToken);
 
     /// <inheritdoc/>
     public Task<StoreDescription> DescribeAsync(CancellationToken cancellationToken = default) => S3Description.AskAsync(_context, cancellationToken);

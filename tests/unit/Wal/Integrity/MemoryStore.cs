@@ -25,7 +25,7 @@ internal sealed class MemoryStore : IObjectStore
     {
         await Task.CompletedTask;
         int listed = 0;
-        IEnumerable<StoredObject> all = _objects.Select(o => new StoredObject(o.Key, o.Value.Content.Length, o.Value.Time)).Concat(Listed());
+        IEnumerable<StoredObject> all = _objects.Select(o => new StoredObject(o.Key, o.Value.Content.Length, o.Value.Time) { ETag = $"\"{o.Value.Time.Ticks}\"" }).Concat(Listed());
         foreach (StoredObject item in all)
         {
             if (!item.Key.StartsWith(folder, StringComparison.Ordinal) || (!recursive && item.Key.AsSpan(folder.Length).Contains('/')))
@@ -73,7 +73,7 @@ internal sealed class MemoryStore : IObjectStore
         return Task.CompletedTask;
     }
 
-    public Task<int> RemoveUnfinishedAsync(string folder, CancellationToken cancellationToken = default) => Task.FromResult(0);
+    public Task<int> RemoveUnfinishedAsync(string folder, DateTimeOffset startedBefore, CancellationToken cancellationToken = default) => Task.FromResult(0);
 
     public async IAsyncEnumerable<UnfinishedObject> ListUnfinishedAsync(string folder, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {

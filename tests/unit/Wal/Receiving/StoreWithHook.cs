@@ -29,7 +29,10 @@ internal sealed class StoreWithHook(IObjectStore store, Func<string, Task> befor
 
     public Task DeleteAsync(IReadOnlyCollection<string> keys, CancellationToken cancellationToken = default) => store.DeleteAsync(keys, cancellationToken);
 
-    public Task<int> RemoveUnfinishedAsync(string folder, CancellationToken cancellationToken = default) => store.RemoveUnfinishedAsync(folder, cancellationToken);
+    public Task<int> RemoveUnfinishedAsync(string folder, DateTimeOffset startedBefore, CancellationToken cancellationToken = default) =>
+        store.RemoveUnfinishedAsync(folder, startedBefore, cancellationToken);
+
+    public Task<long> PurgeVersionsAsync(string folder, Func<string, bool> isWanted, CancellationToken cancellationToken = default) => store.PurgeVersionsAsync(folder, isWanted, cancellationToken);
 
     public IAsyncEnumerable<UnfinishedObject> ListUnfinishedAsync(string folder, CancellationToken cancellationToken = default) => store.ListUnfinishedAsync(folder, cancellationToken);
 
