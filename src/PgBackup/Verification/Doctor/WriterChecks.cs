@@ -17,7 +17,7 @@ internal static class WriterChecks
     public static async Task<CheckFinding> WritersAsync(DoctorContext context, CancellationToken cancellationToken)
     {
         if (await BackupLease.CurrentAsync(context.Repository, cancellationToken).ConfigureAwait(false) is { } lease)
-            return CheckFinding.Passed($"A backup runs: {lease.Backup}, since {lease.Since:u}, process {lease.ProcessId} on {lease.HostName}.");
+            return CheckFinding.Passed($"{(MaintenanceLease.IsPurpose(lease.Backup) ? "Backups are being removed" : "A backup runs")}: {lease.Backup}, since {lease.Since:u}, process {lease.ProcessId} on {lease.HostName}.");
         if (await context.Store.StatAsync(BackupLease.Key, cancellationToken).ConfigureAwait(false) is not { } left)
             return CheckFinding.Passed("No backup runs.");
         TimeSpan age = context.StoreNow - left.LastModified;
