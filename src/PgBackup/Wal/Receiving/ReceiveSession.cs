@@ -18,9 +18,15 @@ internal sealed class ReceiveSession(ReplicationConnection connection, WalReceiv
     private TimeSpan _statusPause = s_statusPause;
     private WalStream? _stream;
     private long _readingSince; // 0 while nothing is read.
+    private volatile bool _isAnswered;
 
     /// <summary>True once the server streams on this connection.</summary>
     public bool HasStarted => _stream is not null;
+
+    /// <summary>
+    /// What the server may hear to be durable. Before its first word on this connection nothing: a slot follows what it hears also backwards, and behind a gap it would reserve WAL that is gone.
+    /// </summary>
+    private Lsn Told => _isAnswered ? keeper.Durable : Lsn.Zero;
 
     /// <summary>True once WAL came on this connection.</summary>
     public bool HasReceived { get; private set; }
@@ -84,7 +90,7 @@ internal sealed class ReceiveSession(ReplicationConnection connection, WalReceiv
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(2));
         try
         {
-            await _stream.SendStatusAsync(keeper.Durable, requestReply: false, limit.Token).ConfigureAwait(false);
+            await _stream.SendStatusAsync(Told, requestReply: false, limit.Token).ConfigureAwait(false);
             await _stream.LeaveAsync(limit.Token).ConfigureAwait(false);
         }
         catch (Exception error) when (error is IOException or ObjectDisposedException or InvalidOperationException or OperationCanceledException)
@@ -100,6 +106,8 @@ internal sealed class ReceiveSession(ReplicationConnection connection, WalReceiv
             Volatile.Write(ref _readingSince, Stopwatch.GetTimestamp());
             WalStreamItem item = await stream.ReadAsync(_buffer, cancellationToken).ConfigureAwait(false);
             Volatile.Write(ref _readingSince, 0);
+            bool isFirst = !_isAnswered;
+            _isAnswered |= item.Kind is WalStreamItemKind.Data or WalStreamItemKind.Keepalive;
             switch (item.Kind)
             {
                 case WalStreamItemKind.Data:
@@ -111,7 +119,7 @@ internal sealed class ReceiveSession(ReplicationConnection connection, WalReceiv
                     break;
                 case WalStreamItemKind.Keepalive:
                     // A server that goes down waits for what it has sent to be durable, and asks like this.
-                    if (item.ReplyRequested)
+                    if (item.ReplyRequested || isFirst) // A commit may wait for what was durable before this connection.
                     {
                         if (keeper.Durable < keeper.Received)
                             keeper.Demand();
@@ -139,7 +147,7 @@ internal sealed class ReceiveSession(ReplicationConnection connection, WalReceiv
             TimeSpan silent = since == 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(since);
             if (silent > s_silence + _statusPause)
                 throw new TimeoutException($"it did not answer for {silent.TotalSeconds:F0} s");
-            await stream.SendStatusAsync(keeper.Durable, requestReply: silent >= _statusPause, cancellationToken).ConfigureAwait(false);
+            await stream.SendStatusAsync(Told, requestReply: !_isAnswered || silent >= _statusPause, cancellationToken).ConfigureAwait(false);
             await keeper.Moved.WaitAsync(_statusPause, cancellationToken).ConfigureAwait(false);
         }
     }

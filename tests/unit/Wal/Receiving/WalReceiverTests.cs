@@ -102,6 +102,9 @@ public sealed class WalReceiverTests
 
         await using (RunningReceiver second = lab.Receive())
             Assert.Equal("WalGapDetected", (await second.FailureAsync()).Id);
+        Assert.True(
+            await lab.Cluster.ScalarAsync<bool>($"SELECT EXISTS (SELECT FROM pg_ls_waldir() w, pg_replication_slots s WHERE s.slot_name = '{ReceiveLab.Slot}' AND w.name = pg_walfile_name(s.restart_lsn))"),
+            "The slot reserves WAL that is gone.");
 
         await using RunningReceiver third = lab.Receive(lab.Options() with { AllowGap = true });
         await third.SaidAsync("behind the gap");
